@@ -23,11 +23,27 @@ pub trait Learner {
     /// The numbers stopped being finite, or libtorch refused.
     fn fit(&self, data: &Dataset, seed: Seed, watch: &mut dyn Observer) -> Result<Box<dyn Model>>;
 
+    /// How much its models compute and hold, for estimates of cost. Zeros where that is not what costs.
+    fn work(&self, _info: &Info) -> Work {
+        Work::default()
+    }
+
     /// Rebuilds a model from what [`Model::tensors`] gave.
     ///
     /// # Errors
     /// A tensor is missing or has another shape.
     fn restore(&self, info: &Info, tensors: &NamedTensors) -> Result<Box<dyn Model>>;
+}
+
+/// What a model computes and holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Work {
+    /// Multiply-adds of one row's forward pass.
+    pub macs: f64,
+    /// Numbers in the model.
+    pub weights: f64,
+    /// Numbers in a row's features.
+    pub features: f64,
 }
 
 /// A trained model.

@@ -23,7 +23,7 @@ pub use defense::{
 };
 pub use error::{Error, Result};
 pub use goal::{AsrScope, Goal, LabelMap};
-pub use learner::{Learner, Model, NamedTensors, Observer, Silent};
+pub use learner::{Learner, Model, NamedTensors, Observer, Silent, Work};
 pub use poisoned::{Poison, Poisoned, Truth};
 pub use rate::{Rate, RateOf, budget};
 pub use seed::Seed;

@@ -21,6 +21,7 @@ aconite_grid::family! {
         fashion_mnist_mini::FashionMnistMini,
         fashion_mnist::FashionMnist,
         mnist::Mnist,
+        mock::Mock,
     }
 }
 

@@ -5,11 +5,15 @@
 //! ([`Store`]). It computes nothing of the field itself and knows neither libtorch nor any algorithm.
 
 mod claim;
+mod cost;
 mod key;
 mod pipeline;
+mod queue;
 mod store;
 
 pub use claim::Claim;
+pub use cost::{Basis, Cost, Costs, Size};
 pub use key::Key;
 pub use pipeline::{CellFacts, CellStages, DefenseRole, Environment, Plan, Stage, StageName};
+pub use queue::Queue;
 pub use store::{Entry, Kept, Manifest, Store, StoreError};

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::Key;
+use crate::{Key, Size};
 
 /// What a stage does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -88,6 +88,8 @@ pub struct CellFacts {
     pub versions: Value,
     /// The part the defense plays.
     pub role: DefenseRole,
+    /// What its stages' costs are estimated from.
+    pub size: Size,
 }
 
 /// What determines the last bits of a result beside the settings.
@@ -151,6 +153,8 @@ pub struct Plan {
     pub stages: Vec<Stage>,
     /// The stages of each cell, in the order in which the cells were added.
     pub cells: Vec<CellStages>,
+    /// What the cost of each stage is estimated from, by its position.
+    pub sizes: Vec<Size>,
     index: HashMap<Key, usize>,
 }
 
@@ -224,6 +228,7 @@ impl Plan {
         let last = refit.unwrap_or(fit);
         let evaluate =
             self.stage(StageName::Evaluate, evaluate_settings(&part("attack")), &[("model", Some(last))]);
+        self.sizes.resize(self.stages.len(), facts.size);
         self.cells.push(CellStages { poison, fit, features, filter, refit, evaluate, twin });
     }
 
@@ -259,7 +264,7 @@ mod tests {
     use super::*;
 
     fn facts(role: DefenseRole) -> CellFacts {
-        CellFacts { fingerprint: "f".into(), versions: json!({"attack": 1}), role }
+        CellFacts { fingerprint: "f".into(), versions: json!({"attack": 1}), role, size: Size::default() }
     }
 
     fn env() -> Environment {

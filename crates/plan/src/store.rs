@@ -5,6 +5,7 @@
 //!                           model.safetensors …
 //!        tmp/                                 entries being written
 //!        claims/                              who is computing what
+//!        costs.jsonl                          what stages took, for estimates
 //! ```
 //!
 //! An entry is written aside and renamed into place, so it is there with all its files or not at all, also
@@ -84,6 +85,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Bytes of its files on disk.
+    pub fn bytes(&self) -> u64 {
+        bytes_in(&self.folder)
+    }
+
     /// The bytes of one of its files, checked.
     ///
     /// # Errors
@@ -133,6 +139,10 @@ impl Store {
     /// Its folder.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    pub(crate) fn costs_path(&self) -> PathBuf {
+        self.root.join("costs.jsonl")
     }
 
     pub(crate) fn claim_path(&self, key: &Key) -> PathBuf {
@@ -224,8 +234,7 @@ impl Store {
             for folder in folders(&shelf)? {
                 let name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
                 let Some(key) = Key::parse(&name) else { continue };
-                let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-                let bytes = files.filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum();
+                let bytes = bytes_in(&folder);
                 let modified = std::fs::metadata(&folder).and_then(|m| m.modified());
                 let age = modified.ok().and_then(|m| m.elapsed().ok()).unwrap_or_default();
                 kept.push(Kept { key, age, bytes });
@@ -251,6 +260,11 @@ impl Store {
             _ => Ok(()),
         }
     }
+}
+
+fn bytes_in(folder: &Path) -> u64 {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    files.filter_map(|f| f.metadata().ok()).map(|m| m.len()).sum()
 }
 
 /// The folders directly below a folder.

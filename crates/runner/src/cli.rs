@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use aconite_grid::Override;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::system::Memory;
 
 /// A research simulator of training-time poisoning: it poisons a training set on purpose, trains the victim,
 /// defends it, and measures what the attack got and what the defense cost.
@@ -93,18 +95,40 @@ pub(crate) struct Run {
     /// Worker processes [default: cores ÷ threads per worker]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) jobs: Option<u16>,
+    /// Memory that stages running at once may need together, e.g. 8GB, 500MB or 50% [default: 80%]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<Memory>,
+    /// Where stages run
+    #[arg(long, value_enum, default_value_t = Where::Local)]
+    pub(crate) executor: Where,
     /// The results folder [default: results/NAME, after the experiment's file]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Compute every stage again, whatever the store holds
     #[arg(long)]
     pub(crate) fresh: bool,
+    /// Print one JSON object per event to standard output instead of progress and the closing table
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where stages run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Where {
+    /// In worker processes on this machine.
+    Local,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Plan {
     #[command(flatten)]
     pub(crate) selection: Selection,
+    /// Worker processes to estimate the time for [default: as `run`]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) jobs: Option<u16>,
+    /// Memory budget to estimate the time for [default: as `run`]
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<Memory>,
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,

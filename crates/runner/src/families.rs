@@ -6,7 +6,7 @@ use aconite_core::{AsrScope, Attack, Defense, Learner};
 use aconite_data::{Common, DATASETS, Source};
 use aconite_grid::{Entry, Kind, Schema, Section, Spec};
 use aconite_nets::NETS;
-use aconite_train::{OPTIMIZERS, SCHEDULES, SgdLearner, Train};
+use aconite_train::{OPTIMIZERS, SCHEDULES, SgdLearner, Train, VICTIMS};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -44,13 +44,18 @@ fn specs<T: ?Sized + 'static>(entries: impl IntoIterator<Item = &'static Entry<T
     entries.into_iter().map(|e| e.spec).collect()
 }
 
+/// Networks and the other victims.
+fn victims() -> Vec<Spec> {
+    specs(NETS).into_iter().chain(specs(VICTIMS)).collect()
+}
+
 /// The sections of an experiment.
 pub(crate) fn schema() -> Schema {
     Schema {
         sections: vec![
             Section::family("dataset", "what is learnt", specs(DATASETS), None)
                 .with_common(Spec::of::<Common>("", &[])),
-            Section::family("victim", "what is trained", specs(NETS), Some("small_cnn")),
+            Section::family("victim", "what is trained", victims(), Some("small_cnn")),
             Section::plain("train", "how it is trained", Spec::of::<Train>("", &[])),
             Section::family("train.optimizer", "the update rule", specs(OPTIMIZERS), Some("sgd")),
             Section::family(
@@ -110,6 +115,10 @@ pub(crate) fn common(settings: &Value) -> aconite_core::Result<Common> {
 
 /// The learner of a cell's `[victim]` and `[train]`.
 pub(crate) fn learner(victim: &Value, train: &Value) -> aconite_core::Result<Box<dyn Learner>> {
+    let kind = victim.get("kind").and_then(Value::as_str).unwrap_or_default();
+    if VICTIMS.iter().any(|e| e.spec.kind == kind) {
+        return build(VICTIMS.iter(), victim);
+    }
     let mut plain = train.clone();
     let mut take = |key: &str| plain.as_object_mut().and_then(|t| t.shift_remove(key)).unwrap_or_default();
     let (optimizer, schedule) = (take("optimizer"), take("schedule"));

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use aconite_plan::{CellStages, Manifest};
+use aconite_plan::CellStages;
 use aconite_record::{CellRow, Provenance, SCHEMA, Status};
 use serde_json::Value;
 
 use crate::prepare::Cell;
-use crate::scheduler::State;
+use crate::scheduler::{Finished, State};
 
 /// The row of a cell whose stages are all over.
 pub(crate) fn row(
@@ -21,27 +21,27 @@ pub(crate) fn row(
         State::Failed(why) => Some(why.clone()),
         _ => None,
     });
-    let manifest = |stage: usize| states[stage].manifest();
+    let finished = |stage: usize| states[stage].finished();
     let mut metrics = BTreeMap::new();
     let mut seconds = BTreeMap::new();
     let mut provenance = run.clone();
     for (name, stage) in stages.own() {
-        let Some(manifest) = manifest(stage) else { continue };
-        seconds.insert(name.to_owned(), manifest.seconds);
+        let Some(finished) = finished(stage) else { continue };
+        seconds.insert(name.to_owned(), finished.seconds);
         let peak = metrics.entry("peak_rss_mb".to_owned()).or_insert(0.0f64);
-        *peak = peak.max(manifest.peak_rss_mb);
+        *peak = peak.max(finished.peak_rss_mb);
         match name {
-            "poison" | "filter" | "evaluate" => copy_numbers(manifest, &mut metrics),
+            "poison" | "filter" | "evaluate" => copy_numbers(finished, &mut metrics),
             "fit" | "refit" => {
-                if let Some(loss) = manifest.output.get("train_loss").and_then(Value::as_f64) {
+                if let Some(loss) = finished.output.get("train_loss").and_then(Value::as_f64) {
                     metrics.insert("train_loss".into(), loss);
                 }
             }
             _ => {}
         }
-        provenance.host.clone_from(&manifest.host);
+        provenance.host.clone_from(&finished.host);
     }
-    let twin = manifest(stages.twin).and_then(|m| m.output.get("clean_accuracy")).and_then(Value::as_f64);
+    let twin = finished(stages.twin).and_then(|m| m.output.get("clean_accuracy")).and_then(Value::as_f64);
     if let (Some(twin), Some(&own)) = (twin, metrics.get("clean_accuracy")) {
         metrics.insert("accuracy_drop".into(), twin - own);
         if cell.goal == "availability" {
@@ -69,8 +69,8 @@ pub(crate) fn row(
     }
 }
 
-fn copy_numbers(manifest: &Manifest, metrics: &mut BTreeMap<String, f64>) {
-    for (name, value) in manifest.output.as_object().into_iter().flatten() {
+fn copy_numbers(finished: &Finished, metrics: &mut BTreeMap<String, f64>) {
+    for (name, value) in finished.output.as_object().into_iter().flatten() {
         if let Some(value) = value.as_f64() {
             metrics.insert(name.clone(), value);
         }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use aconite_core::{Info, Role, Seed};
+use aconite_core::{Info, Role, Seed, Work};
 use aconite_data::Places;
 use aconite_grid::{Error, Experiment, Point, Schema};
-use aconite_plan::{CellFacts, DefenseRole, Plan};
+use aconite_plan::{CellFacts, DefenseRole, Plan, Size};
 use serde_json::Value;
 
 use crate::{families, stages, system};
@@ -35,6 +35,24 @@ pub(crate) struct Prepared {
 struct Known {
     info: Info,
     fingerprint: String,
+    test_rows: usize,
+}
+
+impl Known {
+    /// Sizes from which stages on this data set are estimated.
+    fn size(&self, work: Work, train: &Value) -> Size {
+        let number = |key: &str| train.get(key).and_then(Value::as_f64).unwrap_or(1.0);
+        Size {
+            train_rows: self.info.total() as f64,
+            test_rows: self.test_rows as f64,
+            row_bytes: self.info.shape.pixels() as f64,
+            epochs: number("epochs"),
+            batch: number("batch_size"),
+            macs: work.macs,
+            weights: work.weights,
+            features: work.features,
+        }
+    }
 }
 
 /// Builds and checks every cell.
@@ -45,6 +63,7 @@ pub(crate) fn prepare(experiment: &Experiment, schema: &Schema) -> Result<Prepar
     let places = Places::from_env();
     let environment = system::environment();
     let mut known: HashMap<String, Rc<Known>> = HashMap::new();
+    let mut works: HashMap<String, Work> = HashMap::new();
     let mut plan = Plan::new();
     let mut cells = Vec::new();
     let mut threads = 1;
@@ -62,14 +81,18 @@ pub(crate) fn prepare(experiment: &Experiment, schema: &Schema) -> Result<Prepar
                 let split = stages::load_split(dataset, Seed(0), &places).map_err(at("dataset"))?;
                 let fingerprint =
                     families::source(dataset).and_then(|s| s.fingerprint(&places)).map_err(at("dataset"))?;
-                let data = Rc::new(Known { info: split.train.info(), fingerprint });
+                let data =
+                    Rc::new(Known { info: split.train.info(), fingerprint, test_rows: split.test.len() });
                 known.insert(dataset.to_string(), data.clone());
                 data
             }
         };
-        families::learner(&settings["victim"], &settings["train"])
-            .and_then(|l| l.check(&data.info))
+        let learner = families::learner(&settings["victim"], &settings["train"])
+            .and_then(|l| l.check(&data.info).map(|()| l))
             .map_err(|e| located(experiment, point, victim_section(&e), e))?;
+        let work = *works
+            .entry(format!("{dataset} {}", settings["victim"]))
+            .or_insert_with(|| learner.work(&data.info));
         let attack = families::attack(&settings["attack"]).map_err(at("attack"))?;
         attack.check(&data.info).map_err(at("attack"))?;
         let defense = families::defense(&settings["defense"]).map_err(at("defense"))?;
@@ -87,7 +110,8 @@ pub(crate) fn prepare(experiment: &Experiment, schema: &Schema) -> Result<Prepar
                 (s.path.to_owned(), Value::from(families::version(schema, s.path, settings)))
             })
             .collect();
-        let facts = CellFacts { fingerprint: data.fingerprint.clone(), versions, role };
+        let size = data.size(work, &settings["train"]);
+        let facts = CellFacts { fingerprint: data.fingerprint.clone(), versions, role, size };
         threads = threads.max(stages::number(settings, "/train/threads").unwrap_or(1));
         let goal = attack.goal(&data.info).name().to_owned();
         let knowledge: Vec<String> = defense.knowledge().iter().map(|k| k.name().to_owned()).collect();

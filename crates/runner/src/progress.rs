@@ -1,104 +1,151 @@
-//! Progress: one bar for the grid, one line per running stage; plain lines when not on a terminal.
+//! Progress: one bar for the grid and one line per worker on a terminal, plain lines elsewhere, or one JSON
+//! object per event for programs.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-use aconite_plan::Stage;
+use aconite_plan::{Cost, Stage};
 use aconite_record::{CellRow, Status};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
 
 /// What the user sees while a grid runs.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    bars: Option<Bars>,
+    shown: Shown,
     cells: usize,
     done: usize,
 }
 
 #[derive(Debug)]
+enum Shown {
+    Bars(Bars),
+    Lines,
+    Events,
+}
+
+#[derive(Debug)]
 struct Bars {
     all: MultiProgress,
+    /// In milliseconds of expected work, so that the time left is honest when stages differ.
     grid: ProgressBar,
     slots: Vec<ProgressBar>,
+    /// Expected milliseconds of the stage in each slot.
+    expected: Vec<u64>,
+    stages: (usize, usize),
 }
 
 impl Progress {
-    /// For a grid of `cells` cells and `stages` stages to compute, in `slots` slots.
-    pub(crate) fn new(cells: usize, stages: usize, slots: usize) -> Self {
-        let bars = std::io::stderr().is_terminal().then(|| {
-            let all = MultiProgress::new();
-            let grid = all.add(ProgressBar::new(stages as u64));
-            grid.set_style(style("{bar:32.cyan/dim} {pos}/{len} stages · {msg} · {elapsed} · left {eta}"));
-            grid.enable_steady_tick(Duration::from_millis(250));
-            let slots = (0..slots)
-                .map(|_| {
-                    let bar = all.add(ProgressBar::new(1));
-                    bar.set_style(style("  {bar:12.dim} {msg}"));
-                    bar
-                })
-                .collect();
-            Bars { all, grid, slots }
-        });
-        let mut progress = Self { bars, cells, done: 0 };
+    /// For a grid of `cells` cells with `stages` stages to compute that are expected to take `seconds` in all,
+    /// in `slots` slots.
+    pub(crate) fn new(cells: usize, stages: usize, seconds: f64, slots: usize, json: bool) -> Self {
+        let shown = match (json, std::io::stderr().is_terminal()) {
+            (true, _) => Shown::Events,
+            (false, true) => Shown::Bars(Bars::new(stages, seconds, slots)),
+            (false, false) => Shown::Lines,
+        };
+        let mut progress = Self { shown, cells, done: 0 };
         progress.count();
         progress
     }
 
     fn count(&mut self) {
-        if let Some(bars) = &self.bars {
-            bars.grid.set_message(format!("{}/{} cells", self.done, self.cells));
+        if let Shown::Bars(bars) = &self.shown {
+            let (done, all) = bars.stages;
+            bars.grid.set_message(format!("{done}/{all} stages · {}/{} cells", self.done, self.cells));
         }
     }
 
-    pub(crate) fn start(&mut self, slot: usize, stage: &Stage) {
-        if let Some(bars) = &self.bars {
-            let kind = |section: &str| stage.settings[section]["kind"].as_str().unwrap_or_default();
-            let what = [kind("victim"), kind("attack"), kind("defense")];
-            let what: Vec<&str> = what.into_iter().filter(|w| !w.is_empty() && *w != "none").collect();
-            bars.slots[slot].reset();
-            bars.slots[slot].set_length(1);
-            bars.slots[slot].set_message(format!(
-                "{} {} seed {}",
-                stage.name.as_str(),
-                what.join(" "),
-                stage.settings["seed"]
-            ));
+    pub(crate) fn start(&mut self, slot: usize, stage: &Stage, cost: &Cost) {
+        match &mut self.shown {
+            Shown::Bars(bars) => {
+                let kind = |section: &str| stage.settings[section]["kind"].as_str().unwrap_or_default();
+                let what = [kind("victim"), kind("attack"), kind("defense")];
+                let what: Vec<&str> = what.into_iter().filter(|w| !w.is_empty() && *w != "none").collect();
+                let seed = &stage.settings["seed"];
+                bars.slots[slot].reset();
+                bars.slots[slot].set_length(1);
+                bars.slots[slot].set_message(format!(
+                    "{} {} seed {seed}",
+                    stage.name.as_str(),
+                    what.join(" ")
+                ));
+                bars.expected[slot] = milliseconds(cost);
+            }
+            Shown::Lines => {}
+            Shown::Events => event(json!({
+                "event": "stage_started", "slot": slot, "stage": stage.name, "key": stage.key,
+                "victim": stage.settings["victim"]["kind"], "attack": stage.settings["attack"]["kind"],
+                "defense": stage.settings["defense"]["kind"], "seed": stage.settings["seed"],
+                "expected_seconds": cost.seconds, "expected_memory_mb": cost.memory_mb,
+            })),
         }
     }
 
     pub(crate) fn steps(&mut self, slot: usize, done: usize, total: usize) {
-        if let Some(bars) = &self.bars {
-            bars.slots[slot].set_length(total as u64);
-            bars.slots[slot].set_position(done as u64);
+        match &self.shown {
+            Shown::Bars(bars) => {
+                bars.slots[slot].set_length(total as u64);
+                bars.slots[slot].set_position(done as u64);
+            }
+            Shown::Lines => {}
+            Shown::Events => event(json!({"event": "steps", "slot": slot, "done": done, "total": total})),
         }
     }
 
-    pub(crate) fn end(&mut self, slot: usize) {
-        if let Some(bars) = &self.bars {
-            bars.grid.inc(1);
-            bars.slots[slot].set_message("");
-            bars.slots[slot].set_position(0);
+    pub(crate) fn end(&mut self, slot: usize, stage: &Stage, done: bool) {
+        match &mut self.shown {
+            Shown::Bars(bars) => {
+                if done {
+                    bars.grid.inc(bars.expected[slot]);
+                    bars.stages.0 += 1;
+                }
+                bars.slots[slot].set_message("");
+                bars.slots[slot].set_position(0);
+            }
+            Shown::Lines => {}
+            Shown::Events => event(json!({
+                "event": "stage_ended", "slot": slot, "stage": stage.name, "key": stage.key, "done": done,
+            })),
         }
+        self.count();
+    }
+
+    pub(crate) fn found(&mut self, stage: &Stage, cost: &Cost) {
+        match &mut self.shown {
+            Shown::Bars(bars) => {
+                bars.grid.inc(milliseconds(cost));
+                bars.stages.0 += 1;
+            }
+            Shown::Lines => {}
+            Shown::Events => event(json!({"event": "stage_found", "stage": stage.name, "key": stage.key})),
+        }
+        self.count();
     }
 
     pub(crate) fn note(&mut self, line: &str) {
-        match &self.bars {
-            Some(bars) => {
+        match &self.shown {
+            Shown::Bars(bars) => {
                 let _ = bars.all.println(line);
             }
-            None => eprintln!("{line}"),
+            Shown::Lines => eprintln!("{line}"),
+            Shown::Events => event(json!({"event": "note", "text": line})),
         }
     }
 
     pub(crate) fn cell(&mut self, row: &CellRow) {
         self.done += 1;
         self.count();
-        match (&self.bars, row.status) {
+        match (&self.shown, row.status) {
+            (Shown::Events, _) => event(json!({
+                "event": "cell", "cell": row.cell, "status": row.status, "error": row.error,
+                "seed": row.seed, "metrics": row.metrics, "done": self.done, "cells": self.cells,
+            })),
             (_, Status::Failed) => {
                 let error = row.error.clone().unwrap_or_default();
                 self.note(&format!("{} failed: {error}", row.cell));
             }
-            (None, Status::Done) => {
+            (Shown::Lines, Status::Done) => {
                 let metric = |name: &str| row.metric(name).map_or("–".into(), |v| format!("{v:.3}"));
                 eprintln!(
                     "[{}/{}] {} {} seed {}: clean accuracy {}, attack success {}",
@@ -111,18 +158,47 @@ impl Progress {
                     metric("attack_success"),
                 );
             }
-            (Some(_), Status::Done) => {}
+            (Shown::Bars(_), Status::Done) => {}
         }
     }
 
     pub(crate) fn finish(&mut self) {
-        if let Some(bars) = &self.bars {
+        if let Shown::Bars(bars) = &self.shown {
             for slot in &bars.slots {
                 slot.finish_and_clear();
             }
             bars.grid.finish_and_clear();
         }
     }
+}
+
+impl Bars {
+    fn new(stages: usize, seconds: f64, slots: usize) -> Self {
+        let all = MultiProgress::new();
+        let grid = all.add(ProgressBar::new((seconds * 1e3) as u64 + stages as u64));
+        grid.set_style(style("{bar:32.cyan/dim} {msg} · {elapsed} · left {eta}"));
+        grid.enable_steady_tick(Duration::from_millis(250));
+        let slots: Vec<ProgressBar> = (0..slots)
+            .map(|_| {
+                let bar = all.add(ProgressBar::new(1));
+                bar.set_style(style("  {bar:12.dim} {msg}"));
+                bar
+            })
+            .collect();
+        let expected = vec![0; slots.len()];
+        Self { all, grid, slots, expected, stages: (0, stages) }
+    }
+}
+
+/// A stage's share of the grid's bar: never nothing.
+fn milliseconds(cost: &Cost) -> u64 {
+    (cost.seconds * 1e3) as u64 + 1
+}
+
+/// Prints an event. A reader that went away does not stop the run.
+pub(crate) fn event(event: Value) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{event}").and_then(|()| out.flush());
 }
 
 fn style(template: &str) -> ProgressStyle {

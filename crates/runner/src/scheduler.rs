@@ -1,10 +1,11 @@
 //! The scheduler: which stage runs next, and what its end means for the others.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use aconite_plan::{Claim, Manifest, Plan, Stage, StageName, Store, StoreError};
+use aconite_plan::{Basis, Claim, Cost, Costs, Entry, Key, Plan, Queue, Stage, Store, StoreError};
+use serde_json::Value;
 
 use crate::executor::{Executor, Report};
 
@@ -21,16 +22,36 @@ pub(crate) enum State {
     /// In a slot.
     Running,
     /// In the store.
-    Done(Box<Manifest>),
+    Done(Finished),
     /// It, or a stage that it needs, failed: why.
     Failed(String),
 }
 
+/// What is kept of a finished stage.
+#[derive(Debug, Clone)]
+pub(crate) struct Finished {
+    /// Its small outputs.
+    pub(crate) output: Value,
+    /// Wall-clock seconds that it took.
+    pub(crate) seconds: f64,
+    /// Largest resident memory while it ran, in MB.
+    pub(crate) peak_rss_mb: f64,
+    /// The host that computed it.
+    pub(crate) host: String,
+}
+
+impl From<Entry> for Finished {
+    fn from(entry: Entry) -> Self {
+        let aconite_plan::Manifest { output, seconds, peak_rss_mb, host, .. } = entry.manifest;
+        Self { output, seconds, peak_rss_mb, host }
+    }
+}
+
 impl State {
-    /// What a finished stage says of itself.
-    pub(crate) fn manifest(&self) -> Option<&Manifest> {
+    /// What is kept of it if it is finished.
+    pub(crate) fn finished(&self) -> Option<&Finished> {
         match self {
-            Self::Done(manifest) => Some(manifest),
+            Self::Done(finished) => Some(finished),
             _ => None,
         }
     }
@@ -43,11 +64,13 @@ impl State {
 /// What the scheduler tells while it works.
 pub(crate) trait Watch {
     /// A stage starts in a slot.
-    fn start(&mut self, slot: usize, stage: &Stage);
+    fn start(&mut self, slot: usize, stage: &Stage, cost: &Cost);
     /// Steps of the stage in a slot.
     fn steps(&mut self, slot: usize, done: usize, total: usize);
-    /// A slot is free again.
-    fn end(&mut self, slot: usize);
+    /// The stage in a slot is over; whether its output is in the store.
+    fn end(&mut self, slot: usize, stage: &Stage, done: bool);
+    /// A stage that was missing turned out to be there: another run computed it.
+    fn found(&mut self, stage: &Stage, cost: &Cost);
     /// Something worth a line.
     fn note(&mut self, line: &str);
     /// The stages of a cell are all over.
@@ -68,41 +91,80 @@ pub(crate) struct Scheduler<'a> {
     plan: &'a Plan,
     store: &'a Store,
     states: Vec<State>,
+    queue: Queue,
     tries: Vec<usize>,
-    /// Stages in order of falling urgency.
-    order: Vec<usize>,
-    readers: Vec<Vec<usize>>,
-    told: Vec<bool>,
+    /// The cells that each stage belongs to.
+    cells: Vec<Vec<usize>>,
+    /// Stages of each cell that are not over; `None` once it was told of.
+    left: Vec<Option<usize>>,
+    /// Cells whose stages are all over and that were not told of yet.
+    complete: Vec<usize>,
+    /// Lines to be told.
+    notes: Vec<String>,
+}
+
+/// What is left to do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Left {
+    /// Stages that are not in the store.
+    pub(crate) stages: usize,
+    /// Seconds of work in them.
+    pub(crate) seconds: f64,
+    /// Bytes that they will add to the store.
+    pub(crate) bytes: f64,
+    /// How many of them are estimated from records, from operations, and by a guess.
+    pub(crate) by_basis: [usize; 3],
 }
 
 impl<'a> Scheduler<'a> {
     /// Looks up what is already in the store. With `fresh` all of it is removed first.
-    pub(crate) fn new(plan: &'a Plan, store: &'a Store, fresh: bool) -> Result<Self, StoreError> {
-        let mut states = Vec::with_capacity(plan.stages.len());
+    pub(crate) fn new(
+        plan: &'a Plan,
+        store: &'a Store,
+        budget_mb: f64,
+        fresh: bool,
+    ) -> Result<Self, StoreError> {
+        let (mut states, mut notes) = (Vec::with_capacity(plan.stages.len()), Vec::new());
         for stage in &plan.stages {
             if fresh {
                 store.remove(&stage.key)?;
             }
-            states.push(look(store, stage)?);
+            states.push(
+                look(store, stage, &mut notes)?.map_or(State::Waiting, |entry| State::Done(entry.into())),
+            );
         }
-        let mut readers = vec![Vec::new(); plan.stages.len()];
-        for (i, stage) in plan.stages.iter().enumerate() {
-            for (_, key) in &stage.inputs {
-                if let Some(input) = plan.find(key) {
-                    readers[input].push(i);
-                }
-            }
+        let recorded = Costs::read(store);
+        let costs = plan.stages.iter().zip(&plan.sizes).map(|(s, size)| recorded.of(s, size)).collect();
+        let queue = Queue::new(plan, costs, states.iter().map(State::is_over).collect(), budget_mb);
+        let mut cells = vec![Vec::new(); plan.stages.len()];
+        let mut left = Vec::with_capacity(plan.cells.len());
+        for (cell, stages) in plan.cells.iter().enumerate() {
+            let all = stages.all();
+            left.push(Some(all.iter().filter(|&&s| !states[s].is_over()).count()));
+            all.iter().for_each(|&s| cells[s].push(cell));
         }
-        let urgency = urgency(plan, &readers);
-        let mut order: Vec<usize> = (0..plan.stages.len()).collect();
-        order.sort_by(|&a, &b| urgency[b].total_cmp(&urgency[a]).then(a.cmp(&b)));
-        let (tries, told) = (vec![0; plan.stages.len()], vec![false; plan.cells.len()]);
-        Ok(Self { plan, store, states, tries, order, readers, told })
+        let complete = (0..left.len()).filter(|&c| left[c] == Some(0)).collect();
+        let tries = vec![0; plan.stages.len()];
+        Ok(Self { plan, store, states, queue, tries, cells, left, complete, notes })
     }
 
-    /// Number of stages that are not in the store.
-    pub(crate) fn missing(&self) -> usize {
-        self.states.iter().filter(|s| !s.is_over()).count()
+    /// What is left to do.
+    pub(crate) fn left(&self) -> Left {
+        let mut left = Left { stages: 0, seconds: 0.0, bytes: 0.0, by_basis: [0; 3] };
+        for (i, _) in self.states.iter().enumerate().filter(|(_, s)| !s.is_over()) {
+            let cost = self.queue.cost(i);
+            left.stages += 1;
+            left.seconds += cost.seconds;
+            left.bytes += cost.bytes;
+            let basis = [Basis::Recorded, Basis::Flops, Basis::Guess].iter().position(|&b| b == cost.basis);
+            left.by_basis[basis.unwrap_or(0)] += 1;
+        }
+        left
+    }
+
+    /// Seconds until all is done in `slots` workers, by what is known of the stages' costs.
+    pub(crate) fn forecast(self, slots: usize) -> f64 {
+        self.queue.forecast(slots)
     }
 
     /// Runs everything that is missing.
@@ -113,13 +175,14 @@ impl<'a> Scheduler<'a> {
         interrupted: &AtomicBool,
     ) -> anyhow::Result<End> {
         let mut running: HashMap<usize, (usize, Claim)> = HashMap::new();
-        self.tell_cells(watch)?;
         loop {
+            self.tell(watch)?;
             if interrupted.load(Ordering::Relaxed) {
                 executor.stop();
                 return Ok(End::Interrupted);
             }
             let elsewhere = self.fill(executor, watch, &mut running)?;
+            self.tell(watch)?;
             if running.is_empty() && !elsewhere {
                 return Ok(End::Complete);
             }
@@ -129,89 +192,84 @@ impl<'a> Scheduler<'a> {
                 continue;
             }
             let Some((stage, claim)) = running.remove(&slot) else { continue };
-            watch.end(slot);
+            self.queue.ended(stage);
             self.settle(stage, report, watch)?;
+            watch.end(slot, &self.plan.stages[stage], matches!(self.states[stage], State::Done(_)));
             drop(claim);
-            self.tell_cells(watch)?;
         }
     }
 
-    /// Starts stages in free slots. Returns whether another run on the store is computing one of ours.
+    /// Starts stages in free slots. Returns whether something is left to look at again soon: another run on
+    /// the store is computing one of our stages, or what can run changed.
     fn fill(
         &mut self,
         executor: &mut dyn Executor,
         watch: &mut dyn Watch,
         running: &mut HashMap<usize, (usize, Claim)>,
     ) -> anyhow::Result<bool> {
-        let mut elsewhere = false;
-        for at in 0..self.order.len() {
-            let Some(slot) = (0..executor.slots()).find(|s| !running.contains_key(s)) else { break };
-            let i = self.order[at];
-            if !matches!(self.states[i], State::Waiting) || !self.inputs_are_there(i) {
+        let mut elsewhere = HashSet::new();
+        let mut changed = false;
+        while let Some(slot) = (0..executor.slots()).find(|s| !running.contains_key(s))
+            && let Some(i) = self.queue.next(&elsewhere)
+        {
+            let stage = &self.plan.stages[i];
+            let claim = Claim::take(self.store, &stage.key)?;
+            // Another run may have finished it since we looked.
+            if let Some(entry) = look(self.store, stage, &mut self.notes)? {
+                watch.found(stage, self.queue.cost(i));
+                self.set(i, State::Done(entry.into()));
+                changed = true;
                 continue;
             }
-            let stage = &self.plan.stages[i];
-            let Some(claim) = Claim::take(self.store, &stage.key)? else {
-                elsewhere = true;
-                self.states[i] = look(self.store, stage)?;
-                self.tell_cells(watch)?;
+            let Some(claim) = claim else {
+                elsewhere.insert(i);
                 continue;
             };
-            // Another run may have finished it since we looked.
-            self.states[i] = look(self.store, stage)?;
-            if self.states[i].is_over() {
-                self.tell_cells(watch)?;
-                elsewhere = true;
-                continue;
-            }
             self.tries[i] += 1;
             match executor.start(slot, stage) {
                 Ok(()) => {
+                    watch.start(slot, stage, self.queue.cost(i));
+                    self.queue.started(i);
                     self.states[i] = State::Running;
-                    watch.start(slot, stage);
                     running.insert(slot, (i, claim));
                 }
                 Err(why) => {
                     self.fail(i, &why);
-                    self.tell_cells(watch)?;
-                    elsewhere = true;
+                    changed = true;
                 }
             }
         }
-        Ok(elsewhere)
-    }
-
-    fn inputs_are_there(&self, stage: usize) -> bool {
-        self.plan.stages[stage]
-            .inputs
-            .iter()
-            .all(|(_, key)| self.plan.find(key).is_some_and(|i| matches!(self.states[i], State::Done(_))))
+        Ok(changed || !elsewhere.is_empty())
     }
 
     /// What the end of a stage means.
     fn settle(&mut self, stage: usize, report: Report, watch: &mut dyn Watch) -> anyhow::Result<()> {
         match report {
             Report::Progress(..) => {}
-            Report::Done => {
-                self.states[stage] = look(self.store, &self.plan.stages[stage])?;
-            }
+            Report::Done => match look(self.store, &self.plan.stages[stage], &mut self.notes)? {
+                Some(entry) => {
+                    Costs::record(self.store, &self.plan.stages[stage], &self.plan.sizes[stage], &entry);
+                    self.set(stage, State::Done(entry.into()));
+                }
+                None if self.tries[stage] < TRIES => self.set(stage, State::Waiting),
+                None => self.fail(stage, "its output is not in the store although it ended well"),
+            },
             Report::Failed(why) => self.fail(stage, &why),
             Report::Died(why) if self.tries[stage] < TRIES => {
-                watch.note(&format!("{}: {why}; trying again", self.name(stage)));
-                self.states[stage] = State::Waiting;
+                watch.note(&format!("{}: {why}; trying again, with nothing beside it", self.name(stage)));
+                // Whatever killed it, running out of memory is the likeliest.
+                self.queue.alone(stage);
+                self.set(stage, State::Waiting);
             }
             Report::Died(why) => self.fail(stage, &why),
             Report::Input(key, what) => {
-                watch.note(&format!(
-                    "the store's entry {} is damaged ({what}); computing it again",
-                    key.short()
-                ));
+                watch.note(&damaged(&key, &what));
                 self.store.remove(&key)?;
                 match self.plan.find(&key) {
                     Some(input) if self.tries[stage] < TRIES => {
-                        self.states[stage] = State::Waiting;
+                        self.set(stage, State::Waiting);
                         if self.states[input].is_over() {
-                            self.states[input] = State::Waiting;
+                            self.set(input, State::Waiting);
                         }
                     }
                     _ => self.fail(stage, &what),
@@ -225,23 +283,48 @@ impl<'a> Scheduler<'a> {
         self.plan.stages[stage].name.as_str()
     }
 
+    /// Changes the state of a stage, and with it what may run and which cells are complete.
+    fn set(&mut self, stage: usize, state: State) {
+        match &state {
+            State::Done(_) => self.queue.done(stage),
+            State::Failed(_) => self.queue.give_up(stage),
+            State::Waiting => self.queue.again(stage),
+            State::Running => {}
+        }
+        let (was, is) = (self.states[stage].is_over(), state.is_over());
+        self.states[stage] = state;
+        for &cell in &self.cells[stage] {
+            let Some(left) = &mut self.left[cell] else { continue };
+            match (was, is) {
+                (false, true) => *left -= 1,
+                (true, false) => *left += 1,
+                _ => continue,
+            }
+            if *left == 0 {
+                self.complete.push(cell);
+            }
+        }
+    }
+
     /// Marks a stage and everything that reads it as failed.
     fn fail(&mut self, stage: usize, why: &str) {
         let why = format!("{}: {why}", self.name(stage));
         let mut reached = vec![stage];
         while let Some(i) = reached.pop() {
             if !matches!(self.states[i], State::Failed(_)) {
-                self.states[i] = State::Failed(why.clone());
-                reached.extend(&self.readers[i]);
+                self.set(i, State::Failed(why.clone()));
+                reached.extend(self.queue.readers(i));
             }
         }
     }
 
-    /// Tells of every cell whose stages have all ended since the last time.
-    fn tell_cells(&mut self, watch: &mut dyn Watch) -> anyhow::Result<()> {
-        for cell in 0..self.plan.cells.len() {
-            if !self.told[cell] && self.plan.cells[cell].all().iter().all(|&s| self.states[s].is_over()) {
-                self.told[cell] = true;
+    /// Passes on notes, and tells of every cell whose stages have all ended since the last time.
+    fn tell(&mut self, watch: &mut dyn Watch) -> anyhow::Result<()> {
+        self.notes.drain(..).for_each(|line| watch.note(&line));
+        for cell in std::mem::take(&mut self.complete) {
+            // It may have lost a stage since, or have been told of.
+            if self.left[cell] == Some(0) {
+                self.left[cell] = None;
                 watch.cell(cell, &self.states)?;
             }
         }
@@ -249,29 +332,18 @@ impl<'a> Scheduler<'a> {
     }
 }
 
-/// Where a stage stands by the store alone. A damaged entry is removed and counts as missing.
-fn look(store: &Store, stage: &Stage) -> Result<State, StoreError> {
+/// The entry of a stage. A damaged one is removed, noted, and counts as missing.
+fn look(store: &Store, stage: &Stage, notes: &mut Vec<String>) -> Result<Option<Entry>, StoreError> {
     match store.get(&stage.key) {
-        Ok(Some(entry)) => Ok(State::Done(Box::new(entry.manifest))),
-        Ok(None) => Ok(State::Waiting),
-        Err(StoreError::Damaged { key, .. }) => {
+        Err(StoreError::Damaged { key, what }) => {
+            notes.push(damaged(&key, &what));
             store.remove(&key)?;
-            Ok(State::Waiting)
+            Ok(None)
         }
-        Err(other) => Err(other),
+        other => other,
     }
 }
 
-/// Weight of the longest chain of stages from each stage to the end: the longest chain keeps moving.
-fn urgency(plan: &Plan, readers: &[Vec<usize>]) -> Vec<f64> {
-    let weight = |name: StageName| match name {
-        StageName::Fit => 20.0,
-        StageName::Features | StageName::Filter | StageName::Evaluate | StageName::Poison => 1.0,
-    };
-    let mut urgency = vec![0.0; plan.stages.len()];
-    for i in (0..plan.stages.len()).rev() {
-        let after = readers[i].iter().map(|&r| urgency[r]).fold(0.0, f64::max);
-        urgency[i] = weight(plan.stages[i].name) + after;
-    }
-    urgency
+fn damaged(key: &Key, what: &str) -> String {
+    format!("the store's entry {} is damaged ({what}); computing it again", key.short())
 }

@@ -58,6 +58,58 @@ pub(crate) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// Memory that this process may use, in MB (10⁶ bytes): the machine's, or less where its control group says
+/// so. `None` where the system does not tell.
+pub(crate) fn memory_mb() -> Option<f64> {
+    let total = read("/proc/meminfo").and_then(|text| {
+        let line = text.lines().find(|l| l.starts_with("MemTotal:"))?;
+        line.split_whitespace().nth(1)?.parse::<f64>().ok().map(|kib| kib * 1024.0 / 1e6)
+    });
+    let group = read("/sys/fs/cgroup/memory.max").and_then(|t| t.parse::<f64>().ok()).map(|b| b / 1e6);
+    [total, group].into_iter().flatten().reduce(f64::min)
+}
+
+/// An amount of memory: absolute, or a share of what this process may use.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Memory {
+    /// MB (10⁶ bytes).
+    Mb(f64),
+    /// Share of [`memory_mb`].
+    Share(f64),
+}
+
+impl Memory {
+    /// In MB; no bound where it is a share of what nobody tells.
+    pub(crate) fn mb(self) -> f64 {
+        match self {
+            Self::Mb(mb) => mb,
+            Self::Share(share) => memory_mb().map_or(f64::INFINITY, |all| share * all),
+        }
+    }
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self::Share(0.8)
+    }
+}
+
+impl std::str::FromStr for Memory {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let lower = text.trim().to_ascii_lowercase();
+        let units = [("%", 0.01), ("gb", 1e3), ("g", 1e3), ("mb", 1.0), ("m", 1.0)];
+        let found = units.iter().find_map(|(unit, factor)| Some((lower.strip_suffix(unit)?, *unit, *factor)));
+        let amount = found.and_then(|(number, unit, factor)| {
+            let amount = number.trim().parse::<f64>().ok()? * factor;
+            let fits = amount > 0.0 && amount.is_finite() && (unit != "%" || amount <= 1.0);
+            fits.then_some(if unit == "%" { Self::Share(amount) } else { Self::Mb(amount) })
+        });
+        amount.ok_or_else(|| format!("{text:?} is no amount of memory: write 8GB, 500MB or 50%"))
+    }
+}
+
 /// Now, RFC 3339 in UTC.
 pub(crate) fn now() -> String {
     time::OffsetDateTime::now_utc()
@@ -98,4 +150,22 @@ pub(crate) fn peak_rss_mb() -> f64 {
             line.split_whitespace().nth(1)?.parse::<f64>().ok()
         })
         .map_or(0.0, |kib| kib * 1024.0 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read_with_its_unit() {
+        let read = |text: &str| text.parse::<Memory>();
+        assert_eq!(read("8GB"), Ok(Memory::Mb(8000.0)));
+        assert_eq!(read("1.5 g"), Ok(Memory::Mb(1500.0)));
+        assert_eq!(read("500mb"), Ok(Memory::Mb(500.0)));
+        assert_eq!(read("50%"), Ok(Memory::Share(0.5)));
+        for wrong in ["", "8", "-1GB", "0%", "200%", "infGB", "GB", "8TB", "8 apples"] {
+            assert!(read(wrong).is_err_and(|e| e.contains("write 8GB")), "{wrong}");
+        }
+        assert!(Memory::default().mb() > 100.0);
+    }
 }

@@ -10,6 +10,7 @@ pub mod optim;
 mod resident;
 pub mod schedule;
 mod settings;
+pub mod victims;
 
 pub use augment::Augment;
 pub use learner::{SgdLearner, Steps};
@@ -18,6 +19,7 @@ pub use optim::OPTIMIZERS;
 pub use resident::Resident;
 pub use schedule::SCHEDULES;
 pub use settings::{Precision, Train};
+pub use victims::VICTIMS;
 
 /// Sets the number of threads that libtorch computes with in this process. Results depend on it in the last
 /// bits, so it is a setting of the experiment, not a consequence of load.

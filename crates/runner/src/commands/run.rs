@@ -7,16 +7,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use aconite_grid::Error;
-use aconite_plan::{Stage, StageName, Store};
+use aconite_plan::{Cost, Stage, StageName, Store};
 use aconite_record::{CellRow, Provenance, Status};
 use aconite_report::label;
 use aconite_report::summary::points;
 use anyhow::Result;
+use serde_json::json;
 
 use super::{say, select, verify};
-use crate::executor::Local;
+use crate::executor::{Executor, Local};
 use crate::prepare::{Cell, Prepared, prepare};
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 use crate::results::{Results, keep_files};
 use crate::scheduler::{End, Scheduler, State, Watch};
 use crate::stages::Workshop;
@@ -43,33 +44,43 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
         false => prepare(&whole, &schema)?.cells.into_iter().map(|c| c.name).collect(),
     };
     let dir = args.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&experiment.name));
-    let jobs = args.jobs.map_or_else(|| (system::cores() / prepared.threads).max(1), usize::from);
+    let jobs = jobs(args.jobs, &prepared);
     let mut provenance = system::provenance(prepared.threads, jobs);
     let running: HashSet<&str> = prepared.cells.iter().map(|c| c.name.as_str()).collect();
     let store = store()?;
     let results = Results::open(dir.clone(), &whole, order, &running, &provenance)?;
-    let mut scheduler = Scheduler::new(&prepared.plan, &store, args.fresh)?;
-    let missing = scheduler.missing();
-    eprintln!(
-        "{}: {} cells, {} unique stages ({} in the store), {jobs} workers",
-        experiment.name,
-        prepared.cells.len(),
-        prepared.plan.stages.len(),
-        prepared.plan.stages.len() - missing,
-    );
+    let memory = args.memory.unwrap_or_default().mb();
+    let mut scheduler = Scheduler::new(&prepared.plan, &store, memory, args.fresh)?;
+    let left = scheduler.left();
+    let slots = jobs.min(left.stages.max(1));
+    let (cells, unique) = (prepared.cells.len(), prepared.plan.stages.len());
+    if args.json {
+        progress::event(json!({
+            "event": "run", "experiment": experiment.name, "cells": cells, "stages": unique,
+            "cached": unique - left.stages, "jobs": jobs, "memory_mb": memory,
+        }));
+    } else {
+        eprintln!(
+            "{}: {cells} cells, {unique} unique stages ({} in the store), {jobs} workers",
+            experiment.name,
+            unique - left.stages,
+        );
+    }
 
     let interrupted = on_interrupt()?;
-    let mut executor = Local::new(std::path::absolute(store.root())?, jobs.min(missing.max(1)));
+    let mut executor: Box<dyn Executor> = match args.executor {
+        cli::Where::Local => Box::new(Local::new(std::path::absolute(store.root())?, slots)),
+    };
     let mut session = Session {
         prepared: &prepared,
         axes: &experiment.axes,
         run: &provenance,
-        progress: Progress::new(prepared.cells.len(), missing, jobs),
+        progress: Progress::new(cells, left.stages, left.seconds, slots, args.json),
         shop: Workshop::new(store.clone()),
         results,
         failed: 0,
     };
-    let end = scheduler.run(&mut executor, &mut session, &interrupted);
+    let end = scheduler.run(executor.as_mut(), &mut session, &interrupted);
     drop(executor);
     session.progress.finish();
     let Session { results, failed, mut shop, .. } = session;
@@ -87,13 +98,21 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
     for skipped in aconite_report::draw(&dir)?.skipped {
         eprintln!("not drawn: {}: {}", skipped.what, skipped.why);
     }
-    for line in summary(&rows) {
-        say(&line)?;
+    let shown = dir.join("report.html");
+    if args.json {
+        progress::event(json!({
+            "event": "end", "interrupted": end == End::Interrupted, "cells": rows.len(), "failed": failed,
+            "claims_missed": checked.iter().filter(|c| !c.is_met()).count(), "report": shown,
+            "seconds": start.elapsed().as_secs_f64(),
+        }));
+    } else {
+        for line in summary(&rows) {
+            say(&line)?;
+        }
     }
     for claim in &checked {
         eprintln!("{}", verify::line(claim));
     }
-    let shown = dir.join("report.html");
     eprintln!("{} cells in {:.1} s; see {}", rows.len(), start.elapsed().as_secs_f64(), shown.display());
     Ok(match end {
         End::Interrupted => {
@@ -106,6 +125,11 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
         }
         End::Complete => Exit::Done,
     })
+}
+
+/// Worker processes: as asked for, else the cores over the threads of each.
+pub(crate) fn jobs(asked: Option<u16>, prepared: &Prepared) -> usize {
+    asked.map_or_else(|| (system::cores() / prepared.threads).max(1), usize::from)
 }
 
 /// Ctrl-C once sets the flag; twice ends the program at once. Files are whole either way.
@@ -132,16 +156,20 @@ struct Session<'a> {
 }
 
 impl Watch for Session<'_> {
-    fn start(&mut self, slot: usize, stage: &Stage) {
-        self.progress.start(slot, stage);
+    fn start(&mut self, slot: usize, stage: &Stage, cost: &Cost) {
+        self.progress.start(slot, stage, cost);
     }
 
     fn steps(&mut self, slot: usize, done: usize, total: usize) {
         self.progress.steps(slot, done, total);
     }
 
-    fn end(&mut self, slot: usize) {
-        self.progress.end(slot);
+    fn end(&mut self, slot: usize, stage: &Stage, done: bool) {
+        self.progress.end(slot, stage, done);
+    }
+
+    fn found(&mut self, stage: &Stage, cost: &Cost) {
+        self.progress.found(stage, cost);
     }
 
     fn note(&mut self, line: &str) {

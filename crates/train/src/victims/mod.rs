@@ -1,0 +1,18 @@
+//! Victims that are no network: one file each. `[train]` is not for them.
+
+use aconite_core::Learner;
+
+aconite_grid::family! {
+    /// Every victim that is no network.
+    pub VICTIMS: dyn Learner = {
+        mock::Mock,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_registry_keeps_its_promises() {
+        aconite_grid::assert_invariants(super::VICTIMS);
+    }
+}
