@@ -4,11 +4,11 @@
 //! has not been refreshed for a while belongs to a dead owner and may be taken over. A wrong take-over costs
 //! time, never a result: entries are published whole and the first one stays.
 
+use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use crate::{Key, Store, StoreError};
@@ -18,11 +18,13 @@ const BEAT: Duration = Duration::from_secs(3);
 /// After this long without a sign the owner counts as dead.
 const DEAD: Duration = Duration::from_secs(20);
 
+/// The claims of this process, which one thread keeps fresh.
+static HELD: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
 /// The right to compute a stage, given up when dropped.
 #[derive(Debug)]
 pub struct Claim {
     path: PathBuf,
-    over: Arc<AtomicBool>,
 }
 
 impl Claim {
@@ -52,29 +54,38 @@ impl Claim {
     }
 
     fn hold(path: PathBuf) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let (beat_path, beat_over) = (path.clone(), over.clone());
-        std::thread::spawn(move || {
-            let mut waited = Duration::ZERO;
-            while !beat_over.load(Ordering::Relaxed) {
-                std::thread::sleep(Duration::from_millis(100));
-                waited += Duration::from_millis(100);
-                if waited >= BEAT {
-                    waited = Duration::ZERO;
-                    if let Ok(file) = File::options().append(true).open(&beat_path) {
-                        let _ = file.set_modified(SystemTime::now());
-                    }
-                }
-            }
+        static BEATING: Once = Once::new();
+        BEATING.call_once(|| {
+            std::thread::spawn(beat);
         });
-        Self { path, over }
+        held().insert(path.clone());
+        Self { path }
     }
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::Relaxed);
+        held().remove(&self.path);
         let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn held() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+    // Nothing panics while it holds the lock, and a set of paths is never half-changed.
+    HELD.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Shows for ever that this process lives.
+fn beat() {
+    loop {
+        std::thread::sleep(BEAT);
+        // Not under the lock: a slow file system must not hold up the scheduler.
+        let paths: Vec<PathBuf> = held().iter().cloned().collect();
+        for path in paths {
+            if let Ok(file) = File::options().append(true).open(&path) {
+                let _ = file.set_modified(SystemTime::now());
+            }
+        }
     }
 }
 

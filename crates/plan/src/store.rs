@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -111,7 +112,7 @@ pub struct Kept {
     /// Its key.
     pub key: Key,
     /// Time since it was published.
-    pub age: std::time::Duration,
+    pub age: Duration,
     /// Bytes of its files.
     pub bytes: u64,
 }
@@ -199,13 +200,10 @@ impl Store {
         manifest.checksum = manifest.sum();
         // Dropped, and with it all that was written, unless it is renamed into place.
         let aside = tempfile::tempdir_in(&tmp).map_err(io(&tmp))?;
-        for (name, bytes) in files {
-            let path = aside.path().join(name);
-            aconite_record::write_whole(&path, bytes).map_err(|e| record_error(&path, e))?;
-        }
         let text = serde_json::to_vec_pretty(&manifest).unwrap_or_default();
-        let path = aside.path().join("stage.json");
-        aconite_record::write_whole(&path, &text).map_err(|e| record_error(&path, e))?;
+        let named = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+        aconite_record::write_new(aside.path(), named.chain([("stage.json", text.as_slice())]))
+            .map_err(record_error)?;
         let folder = self.folder(key);
         if let Some(parent) = folder.parent() {
             std::fs::create_dir_all(parent).map_err(io(parent))?;
@@ -243,6 +241,19 @@ impl Store {
         Ok(kept)
     }
 
+    /// Removes what killed writers left behind: unfinished entries that nobody has touched for an hour. Errors
+    /// are passed over; the next sweep will try again.
+    pub fn sweep(&self) {
+        /// Nobody writes an entry for that long.
+        const ABANDONED: Duration = Duration::from_secs(3600);
+        for entry in std::fs::read_dir(self.root.join("tmp")).into_iter().flatten().flatten() {
+            let touched = entry.metadata().and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok());
+            if touched.is_some_and(|age| age > ABANDONED) {
+                let _ = std::fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+
     /// Removes an entry, by renaming it away first so that no reader sees a part of it.
     ///
     /// # Errors
@@ -274,12 +285,11 @@ fn folders(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(entries.flatten().map(|e| e.path()).filter(|p| p.is_dir()).collect())
 }
 
-fn record_error(path: &Path, error: aconite_record::Error) -> StoreError {
-    let source = match error {
-        aconite_record::Error::Io { source, .. } => source,
-        other => io::Error::other(other.to_string()),
-    };
-    StoreError::Io { path: path.to_owned(), source }
+fn record_error(error: aconite_record::Error) -> StoreError {
+    match error {
+        aconite_record::Error::Io { path, source } => StoreError::Io { path, source },
+        other => StoreError::Io { path: PathBuf::new(), source: io::Error::other(other.to_string()) },
+    }
 }
 
 #[cfg(test)]
@@ -322,6 +332,19 @@ mod tests {
         store.remove(&key).unwrap();
         assert!(store.get(&key).unwrap().is_none() && store.list().unwrap().is_empty());
         assert_eq!(std::fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_is_swept_away_after_an_hour() {
+        let (dir, store, _) = store();
+        let tmp = dir.path().join("tmp");
+        for (name, minutes) in [("fresh", 1), ("stale", 61)] {
+            std::fs::create_dir(tmp.join(name)).unwrap();
+            let folder = std::fs::File::open(tmp.join(name)).unwrap();
+            folder.set_modified(std::time::SystemTime::now() - Duration::from_secs(60 * minutes)).unwrap();
+        }
+        store.sweep();
+        assert!(tmp.join("fresh").exists() && !tmp.join("stale").exists());
     }
 
     #[test]

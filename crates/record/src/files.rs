@@ -29,6 +29,28 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Writes the files of a new folder, which nobody reads before it is renamed into place: each is synced, and
+/// the folder once.
+///
+/// # Errors
+/// Names the path and what the operating system said.
+pub fn write_new<'a>(
+    folder: &Path,
+    files: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+) -> Result<(), Error> {
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        let fail = |source| Error::io(&path, source);
+        let mut file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(fail)?;
+        file.write_all(bytes).map_err(fail)?;
+        file.sync_all().map_err(fail)?;
+    }
+    if let Ok(dir) = File::open(folder) {
+        let _ = dir.sync_all();
+    }
+    Ok(())
+}
+
 /// Temporary files are private by default; results are meant to be read by others.
 fn readable_by_all(file: &File) -> std::io::Result<()> {
     #[cfg(unix)]
@@ -41,8 +63,9 @@ fn readable_by_all(file: &File) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Appends one line to `path` in a single write and syncs it: after a kill at most the last line is torn,
-/// and [`crate::read_cells`] passes over a torn last line.
+/// Appends one line to `path` in a single write: after a kill at most the last line is torn, and
+/// [`crate::read_cells`] passes over a torn last line. It is not synced, as a thousand lines would wait for the
+/// disk a thousand times: a power cut may take the last lines, whose stages are in the store all the same.
 ///
 /// # Errors
 /// Names the path and what the operating system said.
@@ -52,8 +75,7 @@ pub fn append_line(path: &Path, line: &str) -> Result<(), Error> {
     let mut text = String::with_capacity(line.len() + 1);
     text.push_str(line);
     text.push('\n');
-    file.write_all(text.as_bytes()).map_err(fail)?;
-    file.sync_data().map_err(fail)
+    file.write_all(text.as_bytes()).map_err(fail)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ mod samples;
 
 pub use cell::{CellRow, Status, dotted, read_cells};
 pub use error::Error;
-pub use files::{append_line, write_whole};
+pub use files::{append_line, write_new, write_whole};
 pub use flat::{ALWAYS, columns, leaves, read_flat, write_flat};
 pub use ledger::{Ledger, Score};
 pub use provenance::Provenance;

@@ -63,14 +63,24 @@ pub fn draw(dir: &Path) -> Result<Drawn, Error> {
 
     let mut written = Vec::new();
     let mut write = |path: PathBuf, bytes: &[u8]| -> Result<(), Error> {
-        write_whole(&dir.join(&path), bytes)?;
+        // What is there already need not be made durable again: a hundred figures would take seconds.
+        if !holds(&dir.join(&path), bytes) {
+            write_whole(&dir.join(&path), bytes)?;
+        }
         written.push(path);
         Ok(())
     };
     for figure in &album.figures {
-        write(Path::new("figures").join(format!("{}.svg", figure.name)), figure.svg.as_bytes())?;
-        let png = figures::canvas::png(&figure.name, &figure.svg)?;
-        write(Path::new("figures").join(format!("{}.png", figure.name)), &png)?;
+        let file = |ending: &str| Path::new("figures").join(format!("{}.{ending}", figure.name));
+        // The pixels follow from the shapes and are written before them, so shapes that stand there unchanged
+        // have their pixels beside them, unless somebody took them away.
+        let kept = holds(&dir.join(file("svg")), figure.svg.as_bytes());
+        let png = match std::fs::read(dir.join(file("png"))) {
+            Ok(png) if kept && is_png(&png) => png,
+            _ => figures::canvas::png(&figure.name, &figure.svg)?,
+        };
+        write(file("png"), &png)?;
+        write(file("svg"), figure.svg.as_bytes())?;
     }
     let about = format!("{}\n{}", study.about, words::numbers(&study));
     if !study.points.is_empty() {
@@ -86,6 +96,16 @@ pub fn draw(dir: &Path) -> Result<Drawn, Error> {
     write("report.html".into(), html::page(&study, &album).as_bytes())?;
     remove_stale(&study.dir.join("figures"), &album);
     Ok(Drawn { written, skipped: album.skipped })
+}
+
+/// Whether a file holds exactly these bytes.
+fn holds(path: &Path, bytes: &[u8]) -> bool {
+    std::fs::read(path).is_ok_and(|held| held == bytes)
+}
+
+/// Whether bytes begin and end as a PNG does.
+fn is_png(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x89PNG\r\n\x1a\n") && bytes.ends_with(b"IEND\xaeB`\x82")
 }
 
 /// Removes figures of ours that these results no longer give: beside the new ones they would be taken for true.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use aconite_grid::Error;
-use aconite_plan::{Cost, Stage, StageName, Store};
+use aconite_plan::{Cost, Stage, StageName, Store, StoreError};
 use aconite_record::{CellRow, Provenance, Status};
 use aconite_report::label;
 use aconite_report::summary::points;
@@ -50,7 +50,9 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
     let store = store()?;
     let results = Results::open(dir.clone(), &whole, order, &running, &provenance)?;
     let memory = args.memory.unwrap_or_default().mb();
-    let mut scheduler = Scheduler::new(&prepared.plan, &store, memory, args.fresh)?;
+    let mut scheduler =
+        Scheduler::new(&prepared.plan, &store, memory, args.fresh).map_err(|e| stopped(e.into()))?;
+    store.sweep();
     let left = scheduler.left();
     let slots = jobs.min(left.stages.max(1));
     let (cells, unique) = (prepared.cells.len(), prepared.plan.stages.len());
@@ -84,11 +86,11 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
     drop(executor);
     session.progress.finish();
     let Session { results, failed, mut shop, .. } = session;
-    let end = end?;
-
     provenance.ended = system::now();
-    results.write_provenance(&provenance)?;
-    results.finish()?;
+    let kept = results.write_provenance(&provenance).and_then(|()| results.finish());
+    // What stopped the run matters more than that its results could not be written either.
+    let end = end.map_err(stopped)?;
+    kept?;
     samples(&prepared, &results, &mut shop);
     let rows = results.rows();
     let checked = verify::check_all(&whole.expects, &rows);
@@ -125,6 +127,16 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
         }
         End::Complete => Exit::Done,
     })
+}
+
+/// An error that ended a run, with what to do where that is known.
+fn stopped(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<StoreError>() {
+        Ok(error) => Error::new(error.to_string())
+            .hint("what was finished is kept; make room or move the store with ACONITE_STORE=DIR, and run again")
+            .into(),
+        Err(other) => other,
+    }
 }
 
 /// Worker processes: as asked for, else the cores over the threads of each.

@@ -90,6 +90,7 @@ fn gc(store: &Store, rules: &Rules, dry_run: bool) -> Result<Exit> {
     let condemned = condemned(store.list()?, rules);
     let mb: f64 = condemned.iter().map(|k| k.bytes as f64 / MB).sum();
     if !dry_run {
+        store.sweep();
         for entry in &condemned {
             store.remove(&entry.key)?;
         }

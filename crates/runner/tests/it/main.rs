@@ -5,5 +5,7 @@
 mod bad_input;
 mod commands;
 mod effects;
+mod kills;
+mod mock;
 mod program;
 mod reliability;

@@ -99,3 +99,20 @@ kind = 'badnets'
 'attack.rate' = [0.05, 0.1]
 defense = ['none', 'spectral_signatures', 'random_filter']
 ";
+
+/// A grid of 24 cells whose victim learns nothing and takes no time.
+pub const MOCK: &str = "\
+about = 'the engine'
+seeds = 2
+[dataset]
+kind = 'mock'
+[victim]
+kind = 'mock'
+error = 0.0
+[attack]
+kind = 'badnets'
+[grid]
+'attack.rate' = [0.05, 0.1]
+'victim.error' = [0.0, 0.1]
+defense = ['none', 'random_filter', 'perfect_filter']
+";
