@@ -70,10 +70,14 @@ fn runners_and_workers_killed_at_random_points_change_nothing() {
                     std::thread::sleep(Duration::from_millis(5));
                     found = workers(child.id());
                 }
-                std::thread::sleep(Duration::from_millis(dice.below(whole / 2)));
+                std::thread::sleep(Duration::from_millis(dice.below(whole / 6)));
                 found = workers(child.id());
             } else {
                 std::thread::sleep(Duration::from_millis(dice.below(whole)));
+            }
+            if child.try_wait().unwrap().is_some() {
+                forget_some(&sandbox, &mut dice);
+                continue; // too late for a kill
             }
             if found.is_empty() {
                 kill(child.id());
