@@ -34,6 +34,7 @@ aconite_grid::family! {
         preact_resnet18::PreActResNet18,
         vgg11::Vgg11,
         mobilenet_v2::MobileNetV2,
+        torchscript::TorchScript,
     }
 }
 
