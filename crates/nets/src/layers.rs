@@ -1,36 +1,90 @@
-//! Layers: a weight, a bias, and the one operation that uses them.
+//! Layers: their weights, and the one operation that uses them.
 
 use aconite_core::Result;
 use tch::Tensor;
 
-use crate::{Mode, Params};
+use crate::{Mode, Params, Start, macs};
 
-/// A two-dimensional convolution with bias.
+/// What a convolution does: square kernels, stride 1, no padding, one group and no bias unless said.
+#[derive(Debug, Clone, Copy)]
+pub struct Kernel {
+    from: i64,
+    to: i64,
+    size: i64,
+    stride: i64,
+    padding: i64,
+    groups: i64,
+    bias: bool,
+}
+
+impl Kernel {
+    /// `size` × `size` kernels from `from` to `to` channels.
+    pub const fn new(from: i64, to: i64, size: i64) -> Self {
+        Self { from, to, size, stride: 1, padding: 0, groups: 1, bias: false }
+    }
+
+    /// Steps of `stride` pixels.
+    #[must_use]
+    pub const fn stride(self, stride: i64) -> Self {
+        Self { stride, ..self }
+    }
+
+    /// `padding` rows and columns of zeros on each side.
+    #[must_use]
+    pub const fn padding(self, padding: i64) -> Self {
+        Self { padding, ..self }
+    }
+
+    /// Channels in `groups` groups that do not see each other; both channel counts are multiples of it.
+    #[must_use]
+    pub const fn groups(self, groups: i64) -> Self {
+        Self { groups, ..self }
+    }
+
+    /// Output channels.
+    pub const fn to(self) -> i64 {
+        self.to
+    }
+
+    /// A bias per output channel.
+    #[must_use]
+    pub const fn bias(self) -> Self {
+        Self { bias: true, ..self }
+    }
+}
+
+/// A two-dimensional convolution.
 #[derive(Debug)]
 pub struct Conv {
+    kernel: Kernel,
     weight: Tensor,
-    bias: Tensor,
-    padding: i64,
+    bias: Option<Tensor>,
 }
 
 impl Conv {
-    /// `size` × `size` kernels from `from` to `to` channels, stride 1.
+    /// Takes its weights from `params` as `<name>.weight` and `<name>.bias`.
     ///
     /// # Errors
     /// A stored weight is missing or has another shape.
-    pub fn new(params: &mut Params, name: &str, from: i64, to: i64, size: i64, padding: i64) -> Result<Self> {
-        let fan_in = from * size * size;
-        Ok(Self {
-            weight: params.uniform(format!("{name}.weight"), &[to, from, size, size], fan_in)?,
-            bias: params.uniform(format!("{name}.bias"), &[to], fan_in)?,
-            padding,
-        })
+    pub fn new(params: &mut Params, name: &str, kernel: Kernel) -> Result<Self> {
+        let Kernel { from, to, size, groups, .. } = kernel;
+        let start = Start::Uniform { fan_in: from / groups * size * size };
+        let weight = params.weight(format!("{name}.weight"), &[to, from / groups, size, size], start)?;
+        let bias = match kernel.bias {
+            true => Some(params.weight(format!("{name}.bias"), &[to], start)?),
+            false => None,
+        };
+        Ok(Self { kernel, weight, bias })
     }
 
-    /// Convolves.
+    /// Convolves a map B×C×H×W.
     pub fn forward(&self, input: &Tensor, mode: Mode) -> Tensor {
-        let (weight, bias) = (self.weight.to_kind(mode.kind), self.bias.to_kind(mode.kind));
-        input.conv2d(&weight, Some(&bias), [1, 1], [self.padding, self.padding], [1, 1], 1)
+        let Kernel { stride, padding, groups, .. } = self.kernel;
+        let weight = self.weight.to_kind(mode.kind);
+        let bias = self.bias.as_ref().map(|b| b.to_kind(mode.kind));
+        let out = input.conv2d(&weight, bias.as_ref(), [stride, stride], [padding, padding], [1, 1], groups);
+        macs::count(&out, self.weight.numel() as i64 / self.kernel.to);
+        out
     }
 }
 
@@ -47,15 +101,23 @@ impl Linear {
     /// # Errors
     /// A stored weight is missing or has another shape.
     pub fn new(params: &mut Params, name: &str, from: i64, to: i64) -> Result<Self> {
+        let start = Start::Uniform { fan_in: from };
         Ok(Self {
-            weight: params.uniform(format!("{name}.weight"), &[to, from], from)?,
-            bias: params.uniform(format!("{name}.bias"), &[to], from)?,
+            weight: params.weight(format!("{name}.weight"), &[to, from], start)?,
+            bias: params.weight(format!("{name}.bias"), &[to], start)?,
         })
     }
 
-    /// x·Wᵀ + b.
+    /// x·Wᵀ + b of rows B×D.
     pub fn forward(&self, input: &Tensor, mode: Mode) -> Tensor {
         let (weight, bias) = (self.weight.to_kind(mode.kind), self.bias.to_kind(mode.kind));
-        input.linear(&weight, Some(&bias))
+        let out = input.linear(&weight, Some(&bias));
+        macs::count(&out, weight.size()[1]);
+        out
     }
+}
+
+/// The mean of each channel of a map B×C×H×W, as rows B×C.
+pub fn mean_pool(map: &Tensor) -> Tensor {
+    map.mean_dim([2i64, 3].as_slice(), false, map.kind())
 }

@@ -4,50 +4,106 @@
 //! data set and no attack is known here.
 
 mod layers;
+mod macs;
+mod norm;
 mod params;
+mod residual;
+mod staged;
 
 use std::fmt::Debug;
 
-use aconite_core::{Result, Shape};
+use aconite_core::{Error, Result, Shape};
 use tch::{Kind, Tensor};
 
-pub use layers::{Conv, Linear};
-pub use params::Params;
+pub use layers::{Conv, Kernel, Linear};
+pub use macs::macs;
+pub use norm::{ConvNorm, Norm};
+pub use params::{Params, Start};
 
 aconite_grid::family! {
     /// Every architecture.
     pub NETS: dyn Net = {
         small_cnn::SmallCnn,
+        lenet::LeNet,
+        badnet_cnn::BadNetCnn,
         mlp::Mlp,
         linear::Linear,
+        resnet9::ResNet9,
+        resnet20::ResNet20,
+        resnet32::ResNet32,
+        preact_resnet18::PreActResNet18,
+        vgg11::Vgg11,
+        mobilenet_v2::MobileNetV2,
+        torchscript::TorchScript,
     }
 }
 
 /// An architecture: settings from which a network is built for a shape of input and a number of classes.
 pub trait Net: Debug + Send + Sync {
-    /// Checks that the architecture takes such images.
+    /// Checks that the architecture takes such images, gives such classes and computes in such numbers
+    /// (`Float` or `BFloat16`).
     ///
     /// # Errors
     /// Names what does not fit.
-    fn check(&self, shape: Shape) -> Result<()>;
+    fn check(&self, shape: Shape, classes: usize, kind: Kind) -> Result<()>;
 
     /// Builds the network, taking its weights from `params`: fresh ones or stored ones.
     ///
     /// # Errors
     /// A stored weight is missing or has another shape.
     fn build(&self, params: &mut Params, shape: Shape, classes: usize) -> Result<Box<dyn Network>>;
+
+    /// What identifies the content of the file that the architecture is read from; nothing if it is all in
+    /// the settings. It belongs into the key of whatever is computed with the net.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn content(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Whether the network has penultimate activations to show. If not, [`Network::features`] gives its
+    /// logits, and what needs features must refuse it.
+    fn has_features(&self) -> bool {
+        true
+    }
 }
 
-/// A network with its weights.
+/// A network with its weights: named stages in a row, then pooling, then a head.
 pub trait Network {
-    /// Penultimate activations, batch × width, of inputs batch × C × H × W (channels-last strides, values in
-    /// [−1, 1]).
-    fn features(&self, input: &Tensor, mode: Mode) -> Tensor;
+    /// Names of the stages in order. There may be none.
+    fn stages(&self) -> Vec<&str>;
 
-    /// Logits, batch × classes, of penultimate activations.
+    /// The output of a stage, a map B×C×H×W, or rows B×D in nets without maps. The input is the output of the
+    /// stage before; that of stage 0 is the batch of images, B×C×H×W with channels-last strides and values in
+    /// [−1, 1]. `index` is below the number of stages.
+    fn stage(&self, index: usize, input: &Tensor, mode: Mode) -> Tensor;
+
+    /// Penultimate activations, B×D, of the last stage's output.
+    fn pool(&self, map: &Tensor, mode: Mode) -> Tensor;
+
+    /// Logits, B×K, of penultimate activations.
     fn head(&self, features: &Tensor, mode: Mode) -> Tensor;
 
-    /// Logits of inputs.
+    /// Penultimate activations, B×D, of images, with a say between the stages: `after` gets the index and
+    /// the output of each stage and returns what goes on, that output or another (a mask applied to it, say).
+    fn features_with(
+        &self,
+        input: &Tensor,
+        mode: Mode,
+        after: &mut dyn FnMut(usize, Tensor) -> Tensor,
+    ) -> Tensor {
+        let last = (0..self.stages().len())
+            .fold(input.shallow_clone(), |x, index| after(index, self.stage(index, &x, mode)));
+        self.pool(&last, mode)
+    }
+
+    /// Penultimate activations, B×D, of images.
+    fn features(&self, input: &Tensor, mode: Mode) -> Tensor {
+        self.features_with(input, mode, &mut |_, output| output)
+    }
+
+    /// Logits, B×K, of images.
     fn logits(&self, input: &Tensor, mode: Mode) -> Tensor {
         self.head(&self.features(input, mode), mode)
     }
@@ -62,53 +118,14 @@ pub struct Mode {
     pub kind: Kind,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use aconite_core::Seed;
-
-    #[test]
-    fn the_registry_keeps_its_promises() {
-        aconite_grid::assert_invariants(NETS);
-    }
-
-    #[test]
-    fn every_net_gives_features_and_logits_for_grey_and_colour() {
-        for entry in NETS {
-            let net = (entry.build)(&entry.spec.defaults()).unwrap();
-            for shape in [
-                Shape { channels: 1, height: 28, width: 28 },
-                Shape { channels: 3, height: 32, width: 32 },
-                Shape { channels: 3, height: 64, width: 64 },
-            ] {
-                net.check(shape).unwrap();
-                let mut params = Params::fresh(Seed(1));
-                let network = net.build(&mut params, shape, 7).unwrap();
-                let (c, h, w) = (shape.channels as i64, shape.height as i64, shape.width as i64);
-                let input =
-                    Tensor::zeros([2, h, w, c], (Kind::Float, tch::Device::Cpu)).permute([0, 3, 1, 2]);
-                let mode = Mode { train: false, kind: Kind::Float };
-                let features = network.features(&input, mode);
-                assert_eq!((features.dim(), features.size()[0]), (2, 2), "{}", entry.spec.kind);
-                let logits = network.logits(&input, mode);
-                assert_eq!(logits.size(), [2, 7], "{}", entry.spec.kind);
-
-                let mut stored = Params::stored(params.tensors());
-                let again = net.build(&mut stored, shape, 7).unwrap();
-                assert_eq!(again.logits(&input, mode), logits, "{}: restored", entry.spec.kind);
-            }
-        }
-    }
-
-    #[test]
-    fn the_same_seed_gives_the_same_weights_and_another_seed_others() {
-        let shape = Shape { channels: 1, height: 28, width: 28 };
-        let weights = |seed| {
-            let mut params = Params::fresh(Seed(seed));
-            small_cnn::SmallCnn {}.build(&mut params, shape, 10).unwrap();
-            params.tensors().remove("fc1.weight").unwrap()
-        };
-        assert_eq!(weights(1), weights(1));
-        assert_ne!(weights(1), weights(2));
+/// Refuses images with a side below `least` pixels.
+fn at_least(shape: Shape, least: usize, because: &str) -> Result<()> {
+    match shape.height.min(shape.width) < least {
+        true => Err(Error::new(format!("{because} and needs at least {least}×{least} pixels, not {shape}"))
+            .hint("small_cnn takes images from 4×4, mlp and linear take any")),
+        false => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

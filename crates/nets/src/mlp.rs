@@ -4,13 +4,14 @@ use aconite_core::{Error, Result, Shape};
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
 
-use crate::{Linear, Mode, Net, Network, Params};
+use crate::staged::Staged;
+use crate::{Linear, Net, Network, Params};
 
 /// Linear layers with ReLU between them, on the flattened input.
 ///
-/// The activations of the last hidden layer are the features.
+/// The activations of the last hidden layer are the features. The stages are `hidden1`, `hidden2` …, whose
+/// outputs are rows, not maps.
 ///
 /// Paper: Rumelhart, Hinton, Williams 1986, Learning representations by back-propagating errors.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -29,7 +30,7 @@ impl Default for Mlp {
 impl Kind for Mlp {}
 
 impl Net for Mlp {
-    fn check(&self, _: Shape) -> Result<()> {
+    fn check(&self, _: Shape, _: usize, _: tch::Kind) -> Result<()> {
         if self.hidden.is_empty() || self.hidden.contains(&0) {
             return Err(Error::at("hidden", "an mlp needs at least one hidden layer of at least one unit")
                 .hint("for a model without hidden layers use kind = \"linear\""));
@@ -41,24 +42,15 @@ impl Net for Mlp {
         let mut from = shape.pixels() as i64;
         let mut hidden = Vec::new();
         for (i, &units) in self.hidden.iter().enumerate() {
-            hidden.push(Linear::new(params, &format!("hidden{}", i + 1), from, i64::from(units))?);
+            let name = format!("hidden{}", i + 1);
+            hidden.push((name.clone(), Linear::new(params, &name, from, i64::from(units))?));
             from = i64::from(units);
         }
-        Ok(Box::new(Built { hidden, head: Linear::new(params, "head", from, classes as i64)? }))
-    }
-}
-
-struct Built {
-    hidden: Vec<Linear>,
-    head: Linear,
-}
-
-impl Network for Built {
-    fn features(&self, input: &Tensor, mode: Mode) -> Tensor {
-        self.hidden.iter().fold(input.flatten(1, -1), |x, layer| layer.forward(&x, mode).relu())
-    }
-
-    fn head(&self, features: &Tensor, mode: Mode) -> Tensor {
-        self.head.forward(features, mode)
+        let mut net = Staged::new(Linear::new(params, "head", from, classes as i64)?);
+        for (name, layer) in hidden {
+            // Only the first one gets images; rows are left as they are.
+            net = net.stage(name, move |x, mode| layer.forward(&x.flatten(1, -1), mode).relu());
+        }
+        Ok(Box::new(net))
     }
 }

@@ -3,20 +3,40 @@
 use aconite_core::{Error, NamedTensors, Result, Seed};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 /// Weights by name. A network asks for each by name and shape; whether it is drawn or restored is decided
 /// here, once.
 #[derive(Debug)]
 pub struct Params {
     source: Source,
-    named: Vec<(String, Tensor)>,
+    named: Vec<Named>,
 }
 
 #[derive(Debug)]
 enum Source {
     Fresh(Box<ChaCha8Rng>),
     Stored(NamedTensors),
+}
+
+#[derive(Debug)]
+struct Named {
+    name: String,
+    tensor: Tensor,
+    trained: bool,
+}
+
+/// How a tensor starts when it is not restored.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Start {
+    /// Uniform in ±1/√fan_in: PyTorch's default for convolutions and linear layers (Kaiming uniform with
+    /// a = √5), for weights and biases alike.
+    Uniform {
+        /// Inputs that are summed into one output, at least 1.
+        fan_in: i64,
+    },
+    /// The same number everywhere.
+    Constant(f64),
 }
 
 impl Params {
@@ -30,24 +50,87 @@ impl Params {
         Self { source: Source::Stored(tensors), named: Vec::new() }
     }
 
-    /// A trainable weight, uniform in ±1/√fan_in: PyTorch's default for convolutions and linear layers
-    /// (Kaiming uniform with a = √5), for weights and biases alike.
-    ///
-    /// A 4-dimensional weight (out × in × height × width) is stored channels-last.
+    /// A trained weight, f32. A 4-dimensional one (out × in × height × width) is laid out channels-last.
     ///
     /// # Errors
     /// A stored weight is missing or has another shape.
-    pub fn uniform(&mut self, name: String, shape: &[i64], fan_in: i64) -> Result<Tensor> {
-        let values = match &mut self.source {
-            Source::Fresh(rng) => {
-                let bound = 1.0 / (fan_in as f32).sqrt();
+    pub fn weight(&mut self, name: String, shape: &[i64], start: Start) -> Result<Tensor> {
+        let values = self.values(&name, shape, Some(start))?;
+        let values = values.unwrap_or_else(|| Tensor::zeros(shape, (Kind::Float, Device::Cpu)));
+        let weight = channels_last(&values.to_kind(Kind::Float)).set_requires_grad(true);
+        self.named.push(Named { name, tensor: weight.shallow_clone(), trained: true });
+        Ok(weight)
+    }
+
+    /// State that is kept with the weights but not trained: f32, `value` everywhere at the start.
+    ///
+    /// # Errors
+    /// A stored one is missing or has another shape.
+    pub fn buffer(&mut self, name: String, shape: &[i64], value: f64) -> Result<Tensor> {
+        let values = self.values(&name, shape, Some(Start::Constant(value)))?;
+        let values = values.unwrap_or_else(|| Tensor::zeros(shape, (Kind::Float, Device::Cpu)));
+        let buffer = values.to_kind(Kind::Float).copy();
+        self.named.push(Named { name, tensor: buffer.shallow_clone(), trained: false });
+        Ok(buffer)
+    }
+
+    /// Takes over a tensor that belongs to somebody else (a TorchScript module) and fills its memory.
+    /// Without a `start` it keeps the values that it has, unless they are restored. It is trained if it
+    /// requires a gradient.
+    ///
+    /// # Errors
+    /// A stored tensor is missing or has another shape.
+    pub fn adopt(&mut self, name: String, tensor: Tensor, start: Option<Start>) -> Result<()> {
+        if let Some(values) = self.values(&name, &tensor.size(), start)? {
+            // The detached tensor shares the memory; a leaf that requires a gradient may not be written to.
+            tensor.detach().f_copy_(&values)?;
+        }
+        let trained = tensor.requires_grad();
+        self.named.push(Named { name, tensor, trained });
+        Ok(())
+    }
+
+    /// The trained weights, in the order in which they were asked for. They share memory with the network.
+    pub fn trainable(&self) -> Vec<Tensor> {
+        self.named.iter().filter(|n| n.trained).map(|n| n.tensor.shallow_clone()).collect()
+    }
+
+    /// Copies of all weights and buffers by name, in plain (out × in × height × width) layout.
+    pub fn tensors(&self) -> NamedTensors {
+        self.named.iter().map(|n| (n.name.clone(), n.tensor.detach().contiguous().copy())).collect()
+    }
+
+    /// Names and tensors in the order in which they were asked for, sharing memory with the network.
+    #[cfg(test)]
+    pub(crate) fn named(&self) -> impl Iterator<Item = (&str, &Tensor)> {
+        self.named.iter().map(|n| (n.name.as_str(), &n.tensor))
+    }
+
+    /// A seed for draws inside the network, from the same stream as the weights. A restored network has no
+    /// stream; it always gets the same seed.
+    pub fn seed(&mut self) -> Seed {
+        match &mut self.source {
+            Source::Fresh(rng) => Seed(rng.random()),
+            Source::Stored(_) => Seed(0),
+        }
+    }
+
+    /// What `name` starts from; nothing for a fresh tensor without a `start`.
+    fn values(&mut self, name: &str, shape: &[i64], start: Option<Start>) -> Result<Option<Tensor>> {
+        match (&mut self.source, start) {
+            (Source::Fresh(rng), Some(Start::Uniform { fan_in })) => {
+                let bound = 1.0 / (fan_in.max(1) as f32).sqrt();
                 let n: i64 = shape.iter().product();
                 let draws: Vec<f32> = (0..n).map(|_| (rng.random::<f32>() * 2.0 - 1.0) * bound).collect();
-                Tensor::from_slice(&draws).reshape(shape)
+                Ok(Some(Tensor::from_slice(&draws).reshape(shape)))
             }
-            Source::Stored(tensors) => {
+            (Source::Fresh(_), Some(Start::Constant(value))) => {
+                Ok(Some(Tensor::full(shape, value, (Kind::Float, Device::Cpu))))
+            }
+            (Source::Fresh(_), None) => Ok(None),
+            (Source::Stored(tensors), _) => {
                 let tensor = tensors
-                    .remove(&name)
+                    .remove(name)
                     .ok_or_else(|| Error::new(format!("the stored model has no weight {name:?}")))?;
                 if tensor.size() != shape {
                     return Err(Error::new(format!(
@@ -55,22 +138,9 @@ impl Params {
                         tensor.size()
                     )));
                 }
-                tensor.to_kind(Kind::Float)
+                Ok(Some(tensor))
             }
-        };
-        let weight = channels_last(&values).set_requires_grad(true);
-        self.named.push((name, weight.shallow_clone()));
-        Ok(weight)
-    }
-
-    /// The trainable weights, in the order in which they were asked for. They share memory with the network.
-    pub fn trainable(&self) -> Vec<Tensor> {
-        self.named.iter().map(|(_, tensor)| tensor.shallow_clone()).collect()
-    }
-
-    /// Copies of all weights by name, in plain (out × in × height × width) layout.
-    pub fn tensors(&self) -> NamedTensors {
-        self.named.iter().map(|(name, t)| (name.clone(), t.detach().contiguous().copy())).collect()
+        }
     }
 }
 
@@ -88,10 +158,14 @@ fn channels_last(values: &Tensor) -> Tensor {
 mod tests {
     use super::*;
 
+    fn uniform(params: &mut Params, shape: &[i64], fan_in: i64) -> Result<Tensor> {
+        params.weight("w".into(), shape, Start::Uniform { fan_in })
+    }
+
     #[test]
     fn weights_lie_within_the_bound_and_fill_it() {
         let mut params = Params::fresh(Seed(0));
-        let w = params.uniform("w".into(), &[64, 25, 3, 3], 225).unwrap();
+        let w = uniform(&mut params, &[64, 25, 3, 3], 225).unwrap();
         let bound = 1.0 / 15.0;
         assert!(w.abs().max().double_value(&[]) <= bound);
         // U(−b, b) has sd b/√3; with 14,400 draws the estimate is within 2 % almost surely.
@@ -102,17 +176,40 @@ mod tests {
 
     #[test]
     fn one_channel_weights_are_channels_last_too() {
-        let w = Params::fresh(Seed(0)).uniform("w".into(), &[32, 1, 3, 3], 9).unwrap();
+        let w = uniform(&mut Params::fresh(Seed(0)), &[32, 1, 3, 3], 9).unwrap();
         assert_eq!(w.stride(), [9, 1, 3, 1]);
+    }
+
+    #[test]
+    fn buffers_are_kept_and_not_trained() {
+        let mut params = Params::fresh(Seed(0));
+        let _ = uniform(&mut params, &[2], 1).unwrap();
+        let mut mean = params.buffer("mean".into(), &[3], 0.0).unwrap();
+        assert_eq!(params.trainable().len(), 1);
+        let _ = mean.fill_(2.0);
+        let mut stored = Params::stored(params.tensors());
+        assert_eq!(stored.buffer("mean".into(), &[3], 0.0).unwrap(), mean);
+    }
+
+    #[test]
+    fn an_adopted_tensor_is_filled_where_it_is() {
+        let theirs = Tensor::ones([4], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        let kept = Tensor::ones([4], (Kind::Float, Device::Cpu));
+        let mut params = Params::fresh(Seed(0));
+        params.adopt("w".into(), theirs.shallow_clone(), Some(Start::Constant(3.0))).unwrap();
+        params.adopt("k".into(), kept.shallow_clone(), None).unwrap();
+        assert_eq!(theirs.sum(Kind::Float).double_value(&[]), 12.0);
+        assert_eq!(kept.sum(Kind::Float).double_value(&[]), 4.0);
+        assert_eq!(params.trainable().len(), 1);
     }
 
     #[test]
     fn stored_weights_must_be_there_and_fit() {
         let mut params = Params::stored(NamedTensors::new());
-        assert!(params.uniform("w".into(), &[2], 1).is_err());
+        assert!(uniform(&mut params, &[2], 1).is_err());
         let mut named = NamedTensors::new();
         named.insert("w".into(), Tensor::from_slice(&[1f32, 2.0, 3.0]));
-        let error = Params::stored(named).uniform("w".into(), &[2], 1).unwrap_err();
+        let error = uniform(&mut Params::stored(named), &[2], 1).unwrap_err();
         assert!(error.message.contains("[3]"), "{error}");
     }
 }

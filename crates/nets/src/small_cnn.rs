@@ -1,18 +1,18 @@
 //! `small_cnn`: two convolutions and two linear layers.
 
-use aconite_core::{Error, Result, Shape};
+use aconite_core::{Result, Shape};
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tch::Tensor;
 
-use crate::{Conv, Linear, Mode, Net, Network, Params};
+use crate::staged::Staged;
+use crate::{Conv, Kernel, Linear, Net, Network, Params, at_least};
 
 /// Two 3×3 convolutions (32 and 64 channels), each max-pooled by 2, then 128 units and the classes.
 ///
 /// conv(32) → pool → ReLU → conv(64) → pool → ReLU → linear(128) → ReLU → linear(classes). Pooling comes
 /// before the ReLU: the function is the same, since max and ReLU commute, and the ReLU touches a quarter of
-/// the elements. The 128 activations are the features.
+/// the elements. The 128 activations are the features. The stages are `conv1` and `conv2`.
 ///
 /// Paper: LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition (the
 /// family; the widths are those of the common PyTorch example for MNIST).
@@ -23,50 +23,31 @@ pub struct SmallCnn {}
 impl Kind for SmallCnn {}
 
 impl Net for SmallCnn {
-    fn check(&self, shape: Shape) -> Result<()> {
-        if shape.height < 4 || shape.width < 4 {
-            return Err(Error::new(format!(
-                "small_cnn pools twice and needs at least 4×4 pixels, not {shape}"
-            )));
-        }
-        Ok(())
+    fn check(&self, shape: Shape, _: usize, _: tch::Kind) -> Result<()> {
+        at_least(shape, 4, "small_cnn pools twice")
     }
 
     fn build(&self, params: &mut Params, shape: Shape, classes: usize) -> Result<Box<dyn Network>> {
         let pooled = (shape.height / 4 * (shape.width / 4)) as i64;
-        Ok(Box::new(Built {
-            conv1: Conv::new(params, "conv1", shape.channels as i64, 32, 3, 1)?,
-            conv2: Conv::new(params, "conv2", 32, 64, 3, 1)?,
-            fc1: Linear::new(params, "fc1", 64 * pooled, 128)?,
-            fc2: Linear::new(params, "fc2", 128, classes as i64)?,
-        }))
-    }
-}
-
-struct Built {
-    conv1: Conv,
-    conv2: Conv,
-    fc1: Linear,
-    fc2: Linear,
-}
-
-impl Network for Built {
-    fn features(&self, input: &Tensor, mode: Mode) -> Tensor {
-        let x = self.conv1.forward(input, mode).max_pool2d_default(2).relu();
-        let x = self.conv2.forward(&x, mode).max_pool2d_default(2).relu();
-        self.fc1.forward(&x.flatten(1, -1), mode).relu()
-    }
-
-    fn head(&self, features: &Tensor, mode: Mode) -> Tensor {
-        self.fc2.forward(features, mode)
+        let first = Kernel::new(shape.channels as i64, 32, 3).padding(1).bias();
+        let conv1 = Conv::new(params, "conv1", first)?;
+        let conv2 = Conv::new(params, "conv2", Kernel::new(32, 64, 3).padding(1).bias())?;
+        let fc1 = Linear::new(params, "fc1", 64 * pooled, 128)?;
+        Ok(Box::new(
+            Staged::new(Linear::new(params, "fc2", 128, classes as i64)?)
+                .stage("conv1", move |x, mode| conv1.forward(x, mode).max_pool2d_default(2).relu())
+                .stage("conv2", move |x, mode| conv2.forward(x, mode).max_pool2d_default(2).relu())
+                .pool(move |x, mode| fc1.forward(&x.flatten(1, -1), mode).relu()),
+        ))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Mode;
     use aconite_core::NamedTensors;
-    use tch::{Device, Kind};
+    use tch::{Device, Kind, Tensor};
 
     // a = lambda n: torch.arange(n, dtype=torch.float64)
     // W = {"conv1.weight": sin(a(288)).view(32,1,3,3)*.3, "conv1.bias": cos(a(32))*.1,

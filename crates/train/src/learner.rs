@@ -95,7 +95,7 @@ impl Learner for SgdLearner {
     fn check(&self, info: &Info) -> Result<()> {
         self.train.check()?;
         self.schedule.check(self.train.epochs.get() as usize)?;
-        self.net.check(info.shape)
+        self.net.check(info.shape, info.classes.len(), self.train.precision.kind())
     }
 
     fn fit(&self, data: &Dataset, seed: Seed, watch: &mut dyn Observer) -> Result<Box<dyn Model>> {

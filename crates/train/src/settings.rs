@@ -24,7 +24,8 @@ pub struct Train {
     /// Threads of the worker that computes a stage. Part of the result's key, since the last bits depend on
     /// it.
     pub threads: NonZeroU32,
-    /// Random changes of the training images, drawn anew for every batch.
+    /// Random changes of the training images, in this order, drawn anew for every batch: `crop`, `flip`,
+    /// `cutout`, `rotate`.
     pub augment: Vec<Augment>,
 }
 

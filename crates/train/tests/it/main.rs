@@ -1,0 +1,5 @@
+//! Training as its users call it.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
+
+mod nets;
