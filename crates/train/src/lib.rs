@@ -5,6 +5,7 @@
 
 mod augment;
 mod learner;
+mod memory;
 mod model;
 pub mod optim;
 mod resident;
@@ -25,7 +26,10 @@ pub use victims::VICTIMS;
 /// bits, so it is a setting of the experiment, not a consequence of load.
 pub fn set_threads(threads: usize) {
     static INTEROP: std::sync::Once = std::sync::Once::new();
-    // libtorch allows this one only once in a process, and only before it has computed anything in parallel.
-    INTEROP.call_once(|| tch::set_num_interop_threads(1));
+    INTEROP.call_once(|| {
+        memory::keep();
+        // libtorch allows this one only once in a process, and only before it has computed anything in parallel.
+        tch::set_num_interop_threads(1);
+    });
     tch::set_num_threads(threads as i32);
 }

@@ -61,7 +61,16 @@ impl Workspace {
 
     /// Builds `aconite` and returns where it is.
     pub(crate) fn build_aconite(&self) -> Result<PathBuf> {
-        let arguments = ["build", "--release", "--bin", "aconite"];
+        self.build(&["build", "--release", "--bin", "aconite"], "aconite")
+    }
+
+    /// Builds an example of a package and returns where it is.
+    pub(crate) fn build_example(&self, package: &str, name: &str) -> Result<PathBuf> {
+        self.build(&["build", "--release", "--package", package, "--example", name], name)
+    }
+
+    /// Builds by these arguments of cargo and returns where the program `name` is.
+    fn build(&self, arguments: &[&str], name: &str) -> Result<PathBuf> {
         // Cargo is asked, because the target directory may be set in many places.
         let mut command = self.cargo(arguments);
         command.arg("--message-format=json-render-diagnostics").stdout(Stdio::piped());
@@ -70,21 +79,38 @@ impl Workspace {
         let mut binary = None;
         for line in BufReader::new(output).lines() {
             let line = line.context("failed to read what cargo says")?;
-            binary = executable(&line, "aconite").or(binary);
+            binary = executable(&line, name).or(binary);
         }
         let status = child.wait().context("failed to wait for cargo")?;
         if !status.success() {
             bail!("`cargo {}` failed", arguments.join(" "));
         }
-        binary.ok_or_else(|| anyhow!("cargo built no program `aconite`"))
+        binary.ok_or_else(|| anyhow!("cargo built no program `{name}`"))
+    }
+
+    /// A program that was built, with libtorch where it finds it.
+    pub(crate) fn program(&self, binary: &Path) -> Command {
+        let mut command = Command::new(binary);
+        self.add_library_path(&mut command);
+        command
+    }
+
+    /// The target directory, which may be set in many places: cargo is asked.
+    pub(crate) fn target(&self) -> Result<PathBuf> {
+        let output = cargo(&self.root, ["metadata", "--no-deps", "--format-version=1"])
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()
+            .context("failed to start cargo metadata")?;
+        let metadata: Value =
+            serde_json::from_slice(&output.stdout).context("failed to parse `cargo metadata`")?;
+        let target = metadata["target_directory"].as_str().context("cargo names no target directory")?;
+        Ok(PathBuf::from(target))
     }
 
     /// Turns this process into `aconite run ARGS…`, so that signals and exit codes need no relay.
     pub(crate) fn become_program(&self, binary: &Path, args: &[OsString]) -> Result<()> {
-        let mut command = Command::new(binary);
-        command.arg("run").args(args);
-        self.add_library_path(&mut command);
-        let error = command.exec();
+        let error = self.program(binary).arg("run").args(args).exec();
         Err(error).with_context(|| format!("failed to start {}", binary.display()))
     }
 }

@@ -3,6 +3,7 @@
 //! It finds or fetches libtorch, builds and starts `aconite`, runs the tests and the gate. It must
 //! compile quickly and without libtorch, because it is the first thing a new user runs.
 
+mod bench;
 mod cargo;
 mod gate;
 mod hygiene;
@@ -55,6 +56,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
         args: Vec<OsString>,
     },
+    /// Measure Aconite against PyTorch and IBM ART, and what it costs by itself
+    ///
+    /// Needs Python 3 with venv and pip for the peers, whose PyTorch is fetched once (some gigabytes),
+    /// and the IDX files of Fashion-MNIST. Prints tables; the figures go to results/bench/. Ctrl-C
+    /// loses only the topic that is being measured.
+    Bench(bench::Options),
     /// The gate: formatting, hygiene, lints, documentation, tests; stops at the first failure
     Check {
         /// Leave the tests out
@@ -106,6 +113,7 @@ fn perform(task: Task) -> Result<()> {
             workspace.become_program(&binary, &args)
         }
         Task::Test { args } => suite::run(&workspace(root)?, &args),
+        Task::Bench(options) => bench::run(&workspace(root)?, &options),
         Task::Fmt => gate::format(&root),
         Task::Check { fast } => gate::run(&root, fast, &|| workspace(root.clone())),
     }
