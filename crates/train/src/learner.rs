@@ -2,9 +2,9 @@
 
 use std::fmt::Debug;
 
-use aconite_core::{Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Result, Seed};
+use aconite_core::{Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Result, Seed, Work};
 use aconite_nets::{Mode, Net, Params};
-use tch::{Kind, Tensor};
+use tch::{Kind, Tensor, no_grad};
 
 use crate::optim::Optimizer;
 use crate::resident::{index, input};
@@ -96,6 +96,23 @@ impl Learner for SgdLearner {
         self.train.check()?;
         self.schedule.check(self.train.epochs.get() as usize)?;
         self.net.check(info.shape, info.classes.len(), self.train.precision.kind())
+    }
+
+    fn work(&self, info: &Info) -> Work {
+        let classes = info.classes.len();
+        let mut params = Params::fresh(Seed(0));
+        // An estimate: what cannot be built fails in `check`, not here.
+        let Ok(network) = self.net.build(&mut params, info.shape, classes) else { return Work::default() };
+        let size = [1, info.shape.channels, info.shape.height, info.shape.width].map(|n| n as i64);
+        let mode = Mode { train: false, kind: Kind::Float };
+        let features = no_grad(|| {
+            network.features(&Tensor::zeros(size, (Kind::Float, tch::Device::Cpu)), mode).size()[1]
+        });
+        Work {
+            macs: aconite_nets::macs(self.net.as_ref(), info.shape, classes).unwrap_or(0) as f64,
+            weights: params.trainable().iter().map(|w| w.numel() as f64).sum(),
+            features: features as f64,
+        }
     }
 
     fn fit(&self, data: &Dataset, seed: Seed, watch: &mut dyn Observer) -> Result<Box<dyn Model>> {
