@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crate::{Dataset, Goal, Info, Poison, Result, Seed, Shape, Trigger};
+use crate::{Dataset, Goal, Info, Poison, Result, Seed, Trigger};
 
 /// An attack: the change of a training set, and what the adversary hopes for.
 pub trait Attack: Debug + Send + Sync {
@@ -24,5 +24,8 @@ pub trait Attack: Debug + Send + Sync {
 
     /// The trigger that opens the backdoor, the same for training and test images; `None` when the attack
     /// has none.
-    fn trigger(&self, shape: Shape, seed: Seed) -> Option<Box<dyn Trigger>>;
+    ///
+    /// # Errors
+    /// The rows are of a kind that it does not fit.
+    fn trigger(&self, info: &Info, seed: Seed) -> Result<Option<Box<dyn Trigger>>>;
 }

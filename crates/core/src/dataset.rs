@@ -2,115 +2,27 @@
 
 use std::sync::Arc;
 
-use crate::{Error, Result};
-
-/// Channels, height and width of an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
-    /// Channels: 1 grey, 3 red-green-blue.
-    pub channels: usize,
-    /// Rows of pixels.
-    pub height: usize,
-    /// Pixels in a row.
-    pub width: usize,
-}
-
-impl Shape {
-    /// Bytes of one image.
-    pub fn pixels(self) -> usize {
-        self.channels * self.height * self.width
-    }
-
-    /// Place of a pixel in the bytes of one image (channel, row, column).
-    pub fn at(self, channel: usize, row: usize, column: usize) -> usize {
-        (channel * self.height + row) * self.width + column
-    }
-}
-
-impl std::fmt::Display for Shape {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}×{}×{}", self.channels, self.height, self.width)
-    }
-}
-
-/// N images of one shape: u8, N×C×H×W, 0 black and 255 white.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Images {
-    shape: Shape,
-    bytes: Arc<Vec<u8>>,
-}
-
-impl Images {
-    /// Takes the bytes of whole images.
-    ///
-    /// # Errors
-    /// The number of bytes is not a multiple of an image's.
-    pub fn new(shape: Shape, bytes: Vec<u8>) -> Result<Self> {
-        if shape.pixels() == 0 || !bytes.len().is_multiple_of(shape.pixels()) {
-            return Err(Error::new(format!("{} bytes are not whole images of {shape}", bytes.len())));
-        }
-        Ok(Self { shape, bytes: Arc::new(bytes) })
-    }
-
-    /// Channels, height, width.
-    pub fn shape(&self) -> Shape {
-        self.shape
-    }
-
-    /// Number of images.
-    pub fn len(&self) -> usize {
-        self.bytes.len() / self.shape.pixels()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    /// All bytes, image after image.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The bytes of one image.
-    pub fn image(&self, row: usize) -> &[u8] {
-        let size = self.shape.pixels();
-        &self.bytes[row * size..(row + 1) * size]
-    }
-
-    /// The bytes of one image, to change; copies the images first if they are shared.
-    pub fn image_mut(&mut self, row: usize) -> &mut [u8] {
-        let size = self.shape.pixels();
-        &mut Arc::make_mut(&mut self.bytes)[row * size..(row + 1) * size]
-    }
-
-    /// The chosen images, in the order given.
-    #[must_use]
-    pub fn select(&self, rows: &[usize]) -> Self {
-        let mut bytes = Vec::with_capacity(rows.len() * self.shape.pixels());
-        for &row in rows {
-            bytes.extend_from_slice(self.image(row));
-        }
-        Self { shape: self.shape, bytes: Arc::new(bytes) }
-    }
-}
+use crate::rows::needs;
+use crate::{Error, Images, Origins, Result, RowKind, Rows, Shape};
 
 /// Labelled rows. What attacks, defenses and learners see: it does not know what is poisoned.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
-    images: Images,
+    rows: Rows,
     labels: Vec<usize>,
     classes: Arc<Vec<String>>,
+    origins: Origins,
 }
 
 impl Dataset {
-    /// Joins images, labels and class names.
+    /// Joins content, labels and class names.
     ///
     /// # Errors
     /// The numbers differ, there is no row, or a label names no class.
-    pub fn new(images: Images, labels: Vec<usize>, classes: Arc<Vec<String>>) -> Result<Self> {
-        if images.len() != labels.len() {
-            return Err(Error::new(format!("{} images but {} labels", images.len(), labels.len())));
+    pub fn new(rows: impl Into<Rows>, labels: Vec<usize>, classes: Arc<Vec<String>>) -> Result<Self> {
+        let rows = rows.into();
+        if rows.len() != labels.len() {
+            return Err(Error::new(format!("{} rows but {} labels", rows.len(), labels.len())));
         }
         if labels.is_empty() {
             return Err(Error::new("the data set has no rows"));
@@ -121,7 +33,20 @@ impl Dataset {
                 classes.len()
             )));
         }
-        Ok(Self { images, labels, classes })
+        let origins = Origins::lines("row", labels.len());
+        Ok(Self { rows, labels, classes, origins })
+    }
+
+    /// Says where the rows came from.
+    ///
+    /// # Errors
+    /// The numbers differ.
+    pub fn with_origins(mut self, origins: Origins) -> Result<Self> {
+        if origins.len() != self.len() {
+            return Err(Error::new(format!("{} rows but {} origins", self.len(), origins.len())));
+        }
+        self.origins = origins;
+        Ok(self)
     }
 
     /// Number of rows.
@@ -134,14 +59,27 @@ impl Dataset {
         self.labels.is_empty()
     }
 
-    /// The images.
-    pub fn images(&self) -> &Images {
-        &self.images
+    /// The content of the rows.
+    pub fn rows(&self) -> &Rows {
+        &self.rows
     }
 
-    /// The images, to change.
-    pub fn images_mut(&mut self) -> &mut Images {
-        &mut self.images
+    /// The content of the rows, to change. Their number and kind must stay.
+    pub fn rows_mut(&mut self) -> &mut Rows {
+        &mut self.rows
+    }
+
+    /// The images.
+    ///
+    /// # Errors
+    /// The rows are something else.
+    pub fn images(&self) -> Result<&Images> {
+        self.rows.images()
+    }
+
+    /// Where the rows came from.
+    pub fn origins(&self) -> &Origins {
+        &self.origins
     }
 
     /// The labels, one per row.
@@ -180,24 +118,25 @@ impl Dataset {
     /// No row is chosen.
     pub fn select(&self, rows: &[usize]) -> Result<Self> {
         let labels = rows.iter().map(|&row| self.labels[row]).collect();
-        Self::new(self.images.select(rows), labels, self.classes.clone())
+        Self::new(self.rows.select(rows), labels, self.classes.clone())?
+            .with_origins(self.origins.select(rows))
     }
 
-    /// What can be known of the data without their pixels.
+    /// What can be known of the data without their content.
     pub fn info(&self) -> Info {
         Info {
-            shape: self.images.shape,
+            kind: self.rows.kind(),
             classes: self.classes.clone(),
             rows: (0..self.num_classes()).map(|c| self.rows_of(c).len()).collect(),
         }
     }
 }
 
-/// Shape and class sizes of a training set: what settings are checked against before anything runs.
+/// Kind and class sizes of a training set: what settings are checked against before anything runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Info {
-    /// Shape of an image.
-    pub shape: Shape,
+    /// What the rows are.
+    pub kind: RowKind,
     /// Names of the classes.
     pub classes: Arc<Vec<String>>,
     /// Training rows per class.
@@ -205,6 +144,17 @@ pub struct Info {
 }
 
 impl Info {
+    /// The shape of an image.
+    ///
+    /// # Errors
+    /// The rows are no images.
+    pub fn shape(&self) -> Result<Shape> {
+        match &self.kind {
+            RowKind::Image(shape) => Ok(*shape),
+            other => Err(needs("images", other)),
+        }
+    }
+
     /// Checks that `class`, given by the setting `key`, exists.
     ///
     /// # Errors
@@ -243,7 +193,7 @@ pub(crate) mod tests {
         let data = tiny(&[0, 1, 0, 2]);
         let part = data.select(&[3, 0]).unwrap();
         assert_eq!(part.labels(), [2, 0]);
-        assert_eq!(part.images().image(0)[0], 3);
+        assert_eq!(part.images().unwrap().image(0)[0], 3);
         assert_eq!(data.info().rows, [2, 1, 1]);
     }
 
@@ -251,10 +201,10 @@ pub(crate) mod tests {
     fn what_does_not_fit_is_refused() {
         let data = tiny(&[0, 1]);
         let names = data.classes().clone();
-        assert!(Dataset::new(data.images().clone(), vec![0], names.clone()).is_err());
-        assert!(Dataset::new(data.images().clone(), vec![0, 5], names).is_err());
+        assert!(Dataset::new(data.rows().clone(), vec![0], names.clone()).is_err());
+        assert!(Dataset::new(data.rows().clone(), vec![0, 5], names).is_err());
         assert!(data.select(&[]).is_err());
-        assert!(Images::new(data.images().shape(), vec![0; 5]).is_err());
+        assert!(Images::new(data.info().shape().unwrap(), vec![0; 5]).is_err());
         let error = data.info().check_class("target", 2).unwrap_err();
         assert!(error.message.contains("0 to 1"), "{error}");
     }
@@ -263,7 +213,8 @@ pub(crate) mod tests {
     fn changing_a_copy_leaves_the_original() {
         let data = tiny(&[0, 1]);
         let mut copy = data.clone();
-        copy.images_mut().image_mut(1)[0] = 99;
-        assert_eq!(data.images().image(1)[0], 1);
+        copy.rows_mut().replace(&[1], &data.rows().select(&[0])).unwrap();
+        assert_eq!(data.images().unwrap().image(1)[0], 1);
+        assert_eq!(copy.images().unwrap().image(1)[0], 0);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tch::Tensor;
 
-use crate::{Dataset, Images, Info, Result, Seed};
+use crate::{Dataset, Info, Result, Rows, Seed};
 
 /// Tensors by name, as they go into and come out of a safetensors file.
 pub type NamedTensors = BTreeMap<String, Tensor>;
@@ -49,18 +49,27 @@ pub struct Work {
 /// A trained model.
 pub trait Model {
     /// Scores per class (logits for a net), f32, rows × classes.
-    fn scores(&self, images: &Images) -> Tensor;
+    ///
+    /// # Errors
+    /// The rows are of another kind than it was trained on, or libtorch refused.
+    fn scores(&self, rows: &Rows) -> Result<Tensor>;
 
     /// Penultimate activations, f32, rows × width.
-    fn features(&self, images: &Images) -> Tensor;
+    ///
+    /// # Errors
+    /// As [`Model::scores`].
+    fn features(&self, rows: &Rows) -> Result<Tensor>;
 
     /// Everything needed to rebuild it.
     fn tensors(&self) -> NamedTensors;
 
     /// The predicted label per row: the highest score, the smaller class on a tie.
-    fn predict(&self, images: &Images) -> Vec<usize> {
-        let best = self.scores(images).argmax(-1, false);
-        Vec::<i64>::try_from(best).unwrap_or_default().into_iter().map(|l| l as usize).collect()
+    ///
+    /// # Errors
+    /// As [`Model::scores`].
+    fn predict(&self, rows: &Rows) -> Result<Vec<usize>> {
+        let best = Vec::<i64>::try_from(self.scores(rows)?.argmax(-1, false))?;
+        Ok(best.into_iter().map(|l| l as usize).collect())
     }
 }
 

@@ -11,20 +11,24 @@ mod error;
 mod goal;
 mod learner;
 pub mod metrics;
+mod origin;
 mod poisoned;
 mod rate;
+mod rows;
 mod seed;
 mod trigger;
 
 pub use attack::Attack;
-pub use dataset::{Dataset, Images, Info, Shape};
+pub use dataset::{Dataset, Info};
 pub use defense::{
     ControlArm, Defense, Evidence, Filter, Knowledge, Role, Told, Verdict, by_score, top_scores,
 };
 pub use error::{Error, Result};
 pub use goal::{AsrScope, Goal, LabelMap};
 pub use learner::{Learner, Model, NamedTensors, Observer, Silent, Work};
+pub use origin::Origins;
 pub use poisoned::{Poison, Poisoned, Truth};
 pub use rate::{Rate, RateOf, budget};
+pub use rows::{Documents, Images, RowKind, Rows, Shape, Table};
 pub use seed::Seed;
-pub use trigger::Trigger;
+pub use trigger::{ImageTrigger, Trigger};

@@ -1,16 +1,16 @@
 //! A poisoned training set: what everybody sees, and the truth that only the scorer sees.
 
-use crate::{Dataset, Error, Result};
+use crate::{Dataset, Error, Result, Rows};
 
-/// What an attack changed: some rows, their new pixels and their new labels. Everything else stays as it was.
+/// What an attack changed: some rows, their new content and their new labels. Everything else stays as it was.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Poison {
     /// Rows of the training set, strictly ascending.
     pub rows: Vec<usize>,
     /// New labels, one per row of [`Poison::rows`].
     pub labels: Vec<usize>,
-    /// New images, one after the other, or `None` when the pixels stay as they were.
-    pub pixels: Option<Vec<u8>>,
+    /// New content, one row per row of [`Poison::rows`], or `None` when it stays as it was.
+    pub content: Option<Rows>,
 }
 
 /// A training set with its poison in it.
@@ -37,7 +37,7 @@ impl Poisoned {
     /// Applies `poison` to a copy of `clean`.
     ///
     /// # Errors
-    /// The poison does not fit: rows out of range or not ascending, labels or pixels of the wrong number.
+    /// The poison does not fit: rows out of range or not ascending, labels or content of the wrong number or kind.
     pub fn new(clean: &Dataset, poison: &Poison) -> Result<Self> {
         let n = poison.rows.len();
         if poison.rows.windows(2).any(|w| w[0] >= w[1])
@@ -48,18 +48,14 @@ impl Poisoned {
         if poison.labels.len() != n || poison.labels.iter().any(|&l| l >= clean.num_classes()) {
             return Err(Error::new("poisoned labels do not fit the training set"));
         }
-        let size = clean.images().shape().pixels();
-        if poison.pixels.as_ref().is_some_and(|p| p.len() != n * size) {
-            return Err(Error::new("poisoned pixels do not fit the training set"));
-        }
         let mut data = clean.clone();
         let mut mask = vec![false; clean.len()];
         for (i, &row) in poison.rows.iter().enumerate() {
             mask[row] = true;
             data.labels_mut()[row] = poison.labels[i];
-            if let Some(pixels) = &poison.pixels {
-                data.images_mut().image_mut(row).copy_from_slice(&pixels[i * size..(i + 1) * size]);
-            }
+        }
+        if let Some(content) = &poison.content {
+            data.rows_mut().replace(&poison.rows, content)?;
         }
         Ok(Self { data, mask, true_labels: clean.labels().to_vec() })
     }
@@ -96,16 +92,21 @@ impl Poisoned {
 mod tests {
     use super::*;
     use crate::dataset::tests::tiny;
+    use crate::{Images, Shape};
+
+    fn tiny_images(bytes: Vec<u8>) -> Rows {
+        Images::new(Shape { channels: 1, height: 2, width: 2 }, bytes).unwrap().into()
+    }
 
     #[test]
     fn only_the_named_rows_change() {
         let clean = tiny(&[0, 1, 1, 0]);
-        let poison = Poison { rows: vec![1, 3], labels: vec![0, 0], pixels: Some(vec![7; 8]) };
+        let poison = Poison { rows: vec![1, 3], labels: vec![0, 0], content: Some(tiny_images(vec![7; 8])) };
         let poisoned = Poisoned::new(&clean, &poison).unwrap();
         assert_eq!(poisoned.data().labels(), [0, 0, 1, 0]);
-        assert_eq!(poisoned.data().images().image(1), [7; 4]);
+        assert_eq!(poisoned.data().images().unwrap().image(1), [7; 4]);
         for row in [0, 2] {
-            assert_eq!(poisoned.data().images().image(row), clean.images().image(row));
+            assert_eq!(poisoned.data().images().unwrap().image(row), clean.images().unwrap().image(row));
         }
         assert_eq!(poisoned.truth().poisoned, [false, true, false, true]);
         assert_eq!(poisoned.truth().true_labels, clean.labels());
@@ -115,14 +116,15 @@ mod tests {
     #[test]
     fn poison_that_does_not_fit_is_refused() {
         let clean = tiny(&[0, 1, 1, 0]);
-        for (rows, labels, pixels) in [
+        for (rows, labels, content) in [
             (vec![3, 1], vec![0, 0], None),
             (vec![4], vec![0], None),
             (vec![0], vec![2], None),
-            (vec![0], vec![1], Some(vec![0; 3])),
+            (vec![0], vec![1], Some(vec![0; 8])),
             (vec![0], vec![], None),
         ] {
-            assert!(Poisoned::new(&clean, &Poison { rows, labels, pixels }).is_err());
+            let poison = Poison { rows, labels, content: content.map(tiny_images) };
+            assert!(Poisoned::new(&clean, &poison).is_err());
         }
     }
 }

@@ -88,7 +88,7 @@ mod tests {
         assert_eq!(split.test.info().rows, [200; 10]);
         // The first row of Fashion-MNIST is an ankle boot.
         assert_eq!((split.train.labels()[0], CLASSES[9]), (9, "ankle boot"));
-        assert_eq!(&split.train.images().image(0)[3 * 28 + 12..3 * 28 + 18], FIRST_BOOT);
+        assert_eq!(&split.train.images().unwrap().image(0)[3 * 28 + 12..3 * 28 + 18], FIRST_BOOT);
     }
     // python: gzip.open("train-images-idx3-ubyte.gz").read()[16 + 3*28 + 12 : 16 + 3*28 + 18]
     const FIRST_BOOT: &[u8] = &[1, 0, 0, 13, 73, 0];

@@ -92,7 +92,7 @@ mod tests {
     fn rows_say_their_class_and_their_number() {
         let split = Mock::default().load(&Places(vec![])).unwrap();
         assert_eq!((split.train.info().rows, split.test.len()), (vec![50; 4], 400));
-        let row = split.test.images().image(4 * 17 + 3);
+        let row = split.test.images().unwrap().image(4 * 17 + 3);
         assert_eq!((split.test.labels()[4 * 17 + 3], row[0], row[1], row[2]), (3, 3, 17, 0));
     }
 

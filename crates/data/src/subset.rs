@@ -76,7 +76,7 @@ mod tests {
             let counts = part.info().rows;
             prop_assert!(counts.iter().max().unwrap() - counts.iter().min().unwrap() <= 1);
             for row in 0..part.len() {
-                let id = part.images().image(row);
+                let id = part.images().unwrap().image(row);
                 let original = usize::from(id[0]) * 256 + usize::from(id[1]);
                 prop_assert_eq!(all.labels()[original], part.labels()[row]);
             }

@@ -62,6 +62,11 @@ pub trait Net: Debug + Send + Sync {
         Ok(None)
     }
 
+    /// Whether it also takes rows of numbers B×D, built for the shape 1×1×D.
+    fn takes_tables(&self) -> bool {
+        false
+    }
+
     /// Whether the network has penultimate activations to show. If not, [`Network::features`] gives its
     /// logits, and what needs features must refuse it.
     fn has_features(&self) -> bool {

@@ -24,6 +24,10 @@ impl Net for Linear {
         Ok(())
     }
 
+    fn takes_tables(&self) -> bool {
+        true
+    }
+
     fn build(&self, params: &mut Params, shape: Shape, classes: usize) -> Result<Box<dyn Network>> {
         let head = crate::Linear::new(params, "head", shape.pixels() as i64, classes as i64)?;
         Ok(Box::new(Staged::new(head).pool(|x, _| x.flatten(1, -1))))

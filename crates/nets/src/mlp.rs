@@ -38,6 +38,10 @@ impl Net for Mlp {
         Ok(())
     }
 
+    fn takes_tables(&self) -> bool {
+        true
+    }
+
     fn build(&self, params: &mut Params, shape: Shape, classes: usize) -> Result<Box<dyn Network>> {
         let mut from = shape.pixels() as i64;
         let mut hidden = Vec::new();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use aconite_core::{Info, Role, Seed, Work};
+use aconite_core::{Info, Role, RowKind, Seed, Work};
 use aconite_data::Places;
 use aconite_grid::{Error, Experiment, Point, Schema};
 use aconite_plan::{CellFacts, DefenseRole, Plan, Size};
@@ -45,13 +45,23 @@ impl Known {
         Size {
             train_rows: self.info.total() as f64,
             test_rows: self.test_rows as f64,
-            row_bytes: self.info.shape.pixels() as f64,
+            row_bytes: row_bytes(&self.info.kind),
             epochs: number("epochs"),
             batch: number("batch_size"),
             macs: work.macs,
             weights: work.weights,
             features: work.features,
         }
+    }
+}
+
+/// About what a row holds.
+fn row_bytes(kind: &RowKind) -> f64 {
+    match kind {
+        RowKind::Image(shape) => shape.pixels() as f64,
+        RowKind::Table(columns) => 4.0 * columns.len() as f64,
+        RowKind::Text => 100.0,
+        RowKind::Mail => 4000.0,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use aconite_core::Rows;
 use aconite_grid::{Error, Experiment};
 use aconite_plan::Stage;
 use aconite_record::{
@@ -132,29 +133,25 @@ impl Results {
         /// Rows shown; a figure has no room for more.
         const SHOWN: usize = 4;
         let split = shop.split(poison)?;
+        // Only images can be looked at.
+        let Ok(images) = split.train.images() else { return Ok(()) };
         let Some(entry) = shop.store.get(&poison.key)? else {
             return Err(Failure::Input(poison.key.clone(), "it is not in the store".into()));
         };
-        let poison = read_poison(&entry)?;
-        let shape = split.train.images().shape();
-        let size = shape.pixels();
-        let shown: Vec<usize> = (0..poison.rows.len().min(SHOWN)).collect();
-        let clean = |i: usize| split.train.images().image(poison.rows[i]).to_vec();
+        let poison = read_poison(&entry, split.train.rows())?;
+        let changed = poison.content.as_ref().map(Rows::images).transpose()?;
+        let shape = images.shape();
+        let shown = 0..poison.rows.len().min(SHOWN);
+        let clean = |i: usize| images.image(poison.rows[i]).to_vec();
         let samples = Samples {
             attack: attack.to_owned(),
             shape: [shape.channels, shape.height, shape.width],
             classes: split.train.classes().to_vec(),
-            index: shown.iter().map(|&i| poison.rows[i]).collect(),
-            true_label: shown.iter().map(|&i| split.train.labels()[poison.rows[i]]).collect(),
-            given_label: shown.iter().map(|&i| poison.labels[i]).collect(),
-            clean: shown.iter().map(|&i| clean(i)).collect(),
-            poisoned: shown
-                .iter()
-                .map(|&i| match &poison.pixels {
-                    Some(pixels) => pixels[i * size..(i + 1) * size].to_vec(),
-                    None => clean(i),
-                })
-                .collect(),
+            index: shown.clone().map(|i| poison.rows[i]).collect(),
+            true_label: shown.clone().map(|i| split.train.labels()[poison.rows[i]]).collect(),
+            given_label: shown.clone().map(|i| poison.labels[i]).collect(),
+            clean: shown.clone().map(clean).collect(),
+            poisoned: shown.map(|i| changed.map_or_else(|| clean(i), |c| c.image(i).to_vec())).collect(),
         };
         samples.write(&self.path("samples", name, "json")).map_err(|e| Failure::Failed(e.to_string()))
     }

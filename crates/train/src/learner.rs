@@ -2,12 +2,14 @@
 
 use std::fmt::Debug;
 
-use aconite_core::{Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Result, Seed, Work};
+use aconite_core::{
+    Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Result, RowKind, Seed, Work,
+};
 use aconite_nets::{Mode, Net, Params};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::optim::Optimizer;
-use crate::resident::{index, input};
+use crate::resident::{index, input, shape};
 use crate::schedule::Schedule;
 use crate::{NetModel, Resident, Train};
 
@@ -50,9 +52,9 @@ impl SgdLearner {
         watch: &mut dyn Observer,
     ) -> Result<NetModel> {
         let mut params = Params::fresh(seed.derive("init"));
-        let network = self.net.build(&mut params, data.images().shape(), data.num_classes())?;
+        let network = self.net.build(&mut params, shape(&data.info())?, data.num_classes())?;
         let mut stepper = self.optimizer.start(params.trainable());
-        let resident = Resident::new(data);
+        let resident = Resident::new(data)?;
         let mode = Mode { train: true, kind: self.train.precision.kind() };
         let batch_size = self.train.batch_size.get() as usize;
         let epochs = self.train.epochs.get() as usize;
@@ -95,21 +97,38 @@ impl Learner for SgdLearner {
     fn check(&self, info: &Info) -> Result<()> {
         self.train.check()?;
         self.schedule.check(self.train.epochs.get() as usize)?;
-        self.net.check(info.shape, info.classes.len(), self.train.precision.kind())
+        let shape = shape(info)?;
+        if matches!(info.kind, RowKind::Table(_)) {
+            if !self.net.takes_tables() {
+                return Err(Error::at(
+                    "kind",
+                    format!("this net reads images, but the data set holds {}", info.kind),
+                )
+                .hint("mlp and linear read tables"));
+            }
+            if let Some(augment) = self.train.augment.first() {
+                return Err(Error::at(
+                    "augment",
+                    format!("{augment:?} changes images, not numbers").to_lowercase(),
+                ));
+            }
+        }
+        self.net.check(shape, info.classes.len(), self.train.precision.kind())
     }
 
     fn work(&self, info: &Info) -> Work {
         let classes = info.classes.len();
         let mut params = Params::fresh(Seed(0));
         // An estimate: what cannot be built fails in `check`, not here.
-        let Ok(network) = self.net.build(&mut params, info.shape, classes) else { return Work::default() };
-        let size = [1, info.shape.channels, info.shape.height, info.shape.width].map(|n| n as i64);
+        let Ok(shape) = shape(info) else { return Work::default() };
+        let Ok(network) = self.net.build(&mut params, shape, classes) else { return Work::default() };
+        let size = [1, shape.channels, shape.height, shape.width].map(|n| n as i64);
         let mode = Mode { train: false, kind: Kind::Float };
         let features = no_grad(|| {
             network.features(&Tensor::zeros(size, (Kind::Float, tch::Device::Cpu)), mode).size()[1]
         });
         Work {
-            macs: aconite_nets::macs(self.net.as_ref(), info.shape, classes).unwrap_or(0) as f64,
+            macs: aconite_nets::macs(self.net.as_ref(), shape, classes).unwrap_or(0) as f64,
             weights: params.trainable().iter().map(|w| w.numel() as f64).sum(),
             features: features as f64,
         }
@@ -122,7 +141,7 @@ impl Learner for SgdLearner {
     fn restore(&self, info: &Info, tensors: &NamedTensors) -> Result<Box<dyn Model>> {
         let copies = tensors.iter().map(|(name, t)| (name.clone(), t.shallow_clone())).collect();
         let mut params = Params::stored(copies);
-        let network = self.net.build(&mut params, info.shape, info.classes.len())?;
+        let network = self.net.build(&mut params, shape(info)?, info.classes.len())?;
         Ok(Box::new(NetModel::new(network, params, self.train.precision)))
     }
 }
@@ -191,7 +210,7 @@ mod tests {
         assert_eq!(curve.1, 3 * 7, "200 rows in batches of 32 are 7 steps an epoch");
         assert!(curve.0.len() == 3 && curve.0[2] < curve.0[0], "{:?}", curve.0);
         let test = halves(100, 9);
-        assert!(metrics::accuracy(&model.predict(test.images()), test.labels()).unwrap() > 0.95);
+        assert!(metrics::accuracy(&model.predict(test.rows()).unwrap(), test.labels()).unwrap() > 0.95);
     }
 
     #[test]
@@ -204,8 +223,8 @@ mod tests {
         let c = learner(0.05).fit(&data, Seed(5), &mut Silent).unwrap();
         assert_ne!(a.tensors(), c.tensors());
         let restored = learner(0.05).restore(&data.info(), &a.tensors()).unwrap();
-        assert_eq!(restored.scores(data.images()), a.scores(data.images()));
-        assert_eq!(restored.features(data.images()), a.features(data.images()));
+        assert_eq!(restored.scores(data.rows()).unwrap(), a.scores(data.rows()).unwrap());
+        assert_eq!(restored.features(data.rows()).unwrap(), a.features(data.rows()).unwrap());
     }
 
     #[test]

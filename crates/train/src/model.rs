@@ -1,11 +1,11 @@
 //! A trained network.
 
-use aconite_core::{Images, Model, NamedTensors};
+use aconite_core::{Model, NamedTensors, Result, Rows};
 use aconite_nets::{Mode, Network, Params};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::Precision;
-use crate::resident::{input, resident_images, rows};
+use crate::resident::{input, resident, rows};
 
 /// Rows per forward pass in inference. Fixed: it is part of no setting and must not change results.
 const ROWS: usize = 500;
@@ -33,30 +33,30 @@ impl NetModel {
         Mode { train: false, kind: self.precision.kind() }
     }
 
-    /// Applies `pass` to the images in slices and joins the f32 results.
-    fn in_slices(&self, images: &Images, pass: impl Fn(&Tensor, Mode) -> Tensor) -> Tensor {
-        let all = resident_images(images);
+    /// Applies `pass` to the rows in slices and joins the f32 results.
+    fn in_slices(&self, content: &Rows, pass: impl Fn(&Tensor, Mode) -> Tensor) -> Result<Tensor> {
+        let all = resident(content)?;
         let mode = self.mode();
-        no_grad(|| {
-            let parts: Vec<Tensor> = (0..images.len())
+        Ok(no_grad(|| {
+            let parts: Vec<Tensor> = (0..content.len())
                 .step_by(ROWS)
                 .map(|from| {
-                    let batch = input(&rows(&all, from, (from + ROWS).min(images.len())), mode.kind);
+                    let batch = input(&rows(&all, from, (from + ROWS).min(content.len())), mode.kind);
                     pass(&batch, mode).to_kind(Kind::Float)
                 })
                 .collect();
             Tensor::cat(&parts, 0)
-        })
+        }))
     }
 }
 
 impl Model for NetModel {
-    fn scores(&self, images: &Images) -> Tensor {
-        self.in_slices(images, |batch, mode| self.network.logits(batch, mode))
+    fn scores(&self, rows: &Rows) -> Result<Tensor> {
+        self.in_slices(rows, |batch, mode| self.network.logits(batch, mode))
     }
 
-    fn features(&self, images: &Images) -> Tensor {
-        self.in_slices(images, |batch, mode| self.network.features(batch, mode))
+    fn features(&self, rows: &Rows) -> Result<Tensor> {
+        self.in_slices(rows, |batch, mode| self.network.features(batch, mode))
     }
 
     fn tensors(&self) -> NamedTensors {

@@ -1,20 +1,24 @@
 //! A data set resident in memory as libtorch wants it.
 
-use aconite_core::{Dataset, Images};
+use aconite_core::{Dataset, Error, Info, Result, RowKind, Rows, Shape};
 use tch::{Device, Kind, Tensor};
 
-/// Images as one u8 tensor N×H×W×C, gathered a batch at a time; labels as i64.
+/// Images as one u8 tensor N×H×W×C, or a table as one f32 tensor N×D, gathered a batch at a time; labels as
+/// i64.
 #[derive(Debug)]
 pub struct Resident {
-    images: Tensor,
+    rows: Tensor,
     labels: Tensor,
 }
 
 impl Resident {
     /// Lays out a data set.
-    pub fn new(data: &Dataset) -> Self {
+    ///
+    /// # Errors
+    /// Its rows are neither images nor a table.
+    pub fn new(data: &Dataset) -> Result<Self> {
         let labels: Vec<i64> = data.labels().iter().map(|&l| l as i64).collect();
-        Self { images: resident_images(data.images()), labels: Tensor::from_slice(&labels) }
+        Ok(Self { rows: resident(data.rows())?, labels: Tensor::from_slice(&labels) })
     }
 
     /// Number of rows.
@@ -27,30 +31,56 @@ impl Resident {
         self.len() == 0
     }
 
-    /// The images (u8, B×H×W×C) and labels of the rows `index` (i64).
+    /// The content (u8 B×H×W×C, or f32 B×D) and labels of the rows `index` (i64).
     pub fn batch(&self, index: &Tensor) -> (Tensor, Tensor) {
-        (self.images.index_select(0, index), self.labels.index_select(0, index))
+        (self.rows.index_select(0, index), self.labels.index_select(0, index))
     }
 }
 
-/// Images as a u8 tensor N×H×W×C.
-pub(crate) fn resident_images(images: &Images) -> Tensor {
-    let shape = images.shape();
-    let size = [images.len(), shape.channels, shape.height, shape.width].map(|n| n as i64);
-    Tensor::from_data_size(images.bytes(), &size, Kind::Uint8).permute([0, 2, 3, 1]).contiguous()
+/// Images as a u8 tensor N×H×W×C, a table as an f32 tensor N×D.
+pub(crate) fn resident(rows: &Rows) -> Result<Tensor> {
+    match rows {
+        Rows::Images(images) => {
+            let shape = images.shape();
+            let size = [images.len(), shape.channels, shape.height, shape.width].map(|n| n as i64);
+            let planar = Tensor::from_data_size(images.bytes(), &size, Kind::Uint8);
+            Ok(planar.permute([0, 2, 3, 1]).contiguous())
+        }
+        Rows::Table(table) => {
+            Ok(Tensor::from_slice(table.values()).view([table.len() as i64, table.columns().len() as i64]))
+        }
+        Rows::Documents(_) => Err(no_numbers(&rows.kind())),
+    }
 }
 
-/// What a network takes: B×C×H×W with channels-last strides, values x/127.5 − 1 in [−1, 1].
+/// The shape that a network is built for: that of an image, or 1×1×D for a table of D columns.
+pub(crate) fn shape(info: &Info) -> Result<Shape> {
+    match &info.kind {
+        RowKind::Image(shape) => Ok(*shape),
+        RowKind::Table(columns) => Ok(Shape { channels: 1, height: 1, width: columns.len() }),
+        kind => Err(no_numbers(kind)),
+    }
+}
+
+fn no_numbers(kind: &RowKind) -> Error {
+    Error::new(format!("a network reads images or numbers, but the data set holds {kind}"))
+}
+
+/// What a network takes. Of images: B×C×H×W with channels-last strides, values x/127.5 − 1 in [−1, 1]; of a
+/// table its B×D numbers as they are.
 ///
 /// The scale is fixed. Statistics of the training set would let an attack shift the inputs of its clean twin.
 pub(crate) fn input(batch: &Tensor, kind: Kind) -> Tensor {
+    if batch.dim() == 2 {
+        return batch.to_kind(kind);
+    }
     let scaled = batch.to_kind(Kind::Float) * (1.0 / 127.5) - 1.0;
     scaled.to_kind(kind).permute([0, 3, 1, 2])
 }
 
-/// Rows `from..to` of an image tensor.
-pub(crate) fn rows(images: &Tensor, from: usize, to: usize) -> Tensor {
-    images.slice(0, from as i64, to as i64, 1)
+/// Rows `from..to` of a resident tensor.
+pub(crate) fn rows(all: &Tensor, from: usize, to: usize) -> Tensor {
+    all.slice(0, from as i64, to as i64, 1)
 }
 
 /// Row numbers as an index tensor.

@@ -3,7 +3,8 @@
 use std::f64::consts::TAU;
 
 use aconite_core::{
-    Attack, Dataset, Error, Goal, Info, LabelMap, Poison, Rate, RateOf, Result, Seed, Shape, Trigger, budget,
+    Attack, Dataset, Error, Goal, ImageTrigger, Info, LabelMap, Poison, Rate, RateOf, Result, Seed, Shape,
+    Trigger, budget,
 };
 use aconite_grid::Kind;
 use schemars::JsonSchema;
@@ -75,17 +76,16 @@ impl Sig {
         if !(f.is_finite() && f > 0.0) {
             return Err(Error::at("frequency", format!("a frequency of {f} is not above 0")));
         }
+        let width = info.shape()?.width;
         let amplitudes = [("delta", Some(self.delta)), ("delta_test", self.delta_test)];
         for (key, delta) in amplitudes.into_iter().filter_map(|(key, delta)| Some((key, delta?))) {
             if !(delta > 0.0 && delta <= 255.0) {
                 return Err(Error::at(key, format!("an amplitude of {delta} is outside (0, 255]")));
             }
             // At whole multiples of half a period per pixel every column falls on a zero of the sine.
-            if self.signal(delta, info.shape.width).columns.iter().all(|v| v.abs() < 0.5) {
-                let message = format!(
-                    "an amplitude of {delta} at {f} periods over {} columns changes no pixel",
-                    info.shape.width
-                );
+            if self.signal(delta, width).columns.iter().all(|v| v.abs() < 0.5) {
+                let message =
+                    format!("an amplitude of {delta} at {f} periods over {} columns changes no pixel", width);
                 return Err(Error::at(key, message)
                     .hint("raise the amplitude, or choose a frequency below half the width"));
             }
@@ -102,7 +102,7 @@ struct Sinusoid {
     columns: Vec<f64>,
 }
 
-impl Trigger for Sinusoid {
+impl ImageTrigger for Sinusoid {
     fn stamp(&self, image: &mut [u8], shape: Shape) {
         for row in image.chunks_mut(shape.width) {
             for (pixel, v) in row.iter_mut().zip(&self.columns) {
@@ -124,12 +124,13 @@ impl Attack for Sig {
     fn poison(&self, clean: &Dataset, seed: Seed) -> Result<Poison> {
         let count = self.count(&clean.info())?;
         let rows = seed.derive("rows").choose(&clean.rows_of(self.target), count);
-        let signal = self.signal(self.delta, clean.images().shape().width);
-        let pixels = signal.stamped(clean.images(), &rows).bytes().to_vec();
-        Ok(Poison { labels: vec![self.target; count], rows, pixels: Some(pixels) })
+        let signal = self.signal(self.delta, clean.images()?.shape().width);
+        let content = signal.stamped(clean.rows(), &rows)?;
+        Ok(Poison { labels: vec![self.target; count], rows, content: Some(content) })
     }
 
-    fn trigger(&self, shape: Shape, _seed: Seed) -> Option<Box<dyn Trigger>> {
-        Some(Box::new(self.signal(self.delta_test.unwrap_or(self.delta), shape.width)))
+    fn trigger(&self, info: &Info, _: Seed) -> Result<Option<Box<dyn Trigger>>> {
+        let width = info.shape()?.width;
+        Ok(Some(Box::new(self.signal(self.delta_test.unwrap_or(self.delta), width))))
     }
 }

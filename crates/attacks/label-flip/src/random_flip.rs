@@ -1,7 +1,7 @@
 //! Random label flips: uniform over the other classes, or from one class to another.
 
 use aconite_core::{
-    Attack, Dataset, Error, Goal, Info, LabelMap, Poison, Rate, RateOf, Result, Seed, Shape, Trigger, budget,
+    Attack, Dataset, Error, Goal, Info, LabelMap, Poison, Rate, RateOf, Result, Seed, Trigger, budget,
 };
 use aconite_grid::Kind;
 use rand::RngExt;
@@ -102,10 +102,10 @@ impl Attack for RandomFlip {
                 rows.iter().map(|&row| drawn[row] + usize::from(drawn[row] >= clean.labels()[row])).collect()
             }
         };
-        Ok(Poison { rows, labels, pixels: None })
+        Ok(Poison { rows, labels, content: None })
     }
 
-    fn trigger(&self, _shape: Shape, _seed: Seed) -> Option<Box<dyn Trigger>> {
-        None
+    fn trigger(&self, _: &Info, _: Seed) -> Result<Option<Box<dyn Trigger>>> {
+        Ok(None)
     }
 }

@@ -134,7 +134,7 @@ impl BadNets {
     /// Label map and exact number of poisons, once the settings are known to fit.
     fn plan(&self, info: &Info) -> Result<(LabelMap, usize)> {
         let map = self.map(info)?;
-        self.check_figure(info.shape)?;
+        self.check_figure(info.shape()?)?;
         let eligible = (0..info.rows.len()).filter(|&c| changes(&map, c)).map(|c| info.rows[c]).sum();
         let count = budget(self.rate, self.rate_of, info, self.source, map.target(), eligible)?;
         Ok((map, count))
@@ -194,11 +194,11 @@ impl Attack for BadNets {
         let eligible = clean.rows_where(|label| changes(&map, label));
         let rows = seed.derive("rows").choose(&eligible, count);
         let labels = rows.iter().filter_map(|&row| map.wanted(clean.labels()[row])).collect();
-        let pixels = self.figure().stamped(clean.images(), &rows).bytes().to_vec();
-        Ok(Poison { rows, labels, pixels: Some(pixels) })
+        let content = self.figure().stamped(clean.rows(), &rows)?;
+        Ok(Poison { rows, labels, content: Some(content) })
     }
 
-    fn trigger(&self, _shape: Shape, _seed: Seed) -> Option<Box<dyn Trigger>> {
-        Some(Box::new(self.figure()))
+    fn trigger(&self, _: &Info, _: Seed) -> Result<Option<Box<dyn Trigger>>> {
+        Ok(Some(Box::new(self.figure())))
     }
 }

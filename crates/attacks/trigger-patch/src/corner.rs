@@ -3,7 +3,7 @@
 //! A figure is a list of [`Dot`]s, placed by their distance from the corner, so that one figure fits images of
 //! any size. Every attack with a small fixed trigger builds on it.
 
-use aconite_core::{Shape, Trigger};
+use aconite_core::{ImageTrigger, Shape};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -87,7 +87,7 @@ impl Figure {
     }
 }
 
-impl Trigger for Figure {
+impl ImageTrigger for Figure {
     /// Pixels beyond the image's edge are left out: [`Figure::fits`] tells beforehand whether there are any.
     fn stamp(&self, image: &mut [u8], shape: Shape) {
         for dot in &self.dots {

@@ -1,6 +1,6 @@
 //! `none`: no attack.
 
-use aconite_core::{Attack, Dataset, Goal, Info, Poison, Result, Seed, Shape, Trigger};
+use aconite_core::{Attack, Dataset, Goal, Info, Poison, Result, Seed, Trigger};
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ impl Attack for NoAttack {
         Ok(Poison::default())
     }
 
-    fn trigger(&self, _: Shape, _: Seed) -> Option<Box<dyn Trigger>> {
-        None
+    fn trigger(&self, _: &Info, _: Seed) -> Result<Option<Box<dyn Trigger>>> {
+        Ok(None)
     }
 }

@@ -12,7 +12,7 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> Result<Output, Fail
     let split = shop.split(stage)?;
     let test = &split.test;
     let model = shop.model(stage, &split.train.info())?;
-    let predicted = model.predict(test.images());
+    let predicted = model.predict(test.rows())?;
     let mut value = Map::new();
     let mut put = |name: &str, share: Option<f64>| {
         if let Some(share) = share {
@@ -36,13 +36,12 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> Result<Output, Fail
             put("robust_accuracy", result.robust_accuracy);
         }
         Goal::Backdoor(map) => {
-            let shape = test.images().shape();
             let trigger = attack
-                .trigger(shape, seed(stage).derive("attack"))
+                .trigger(&test.info(), seed(stage).derive("attack"))?
                 .ok_or_else(|| Failure::Failed("the attack has a backdoor but no trigger".into()))?;
             let rows = test.rows_where(|label| map.counts(label, scope));
             let labels: Vec<usize> = rows.iter().map(|&row| test.labels()[row]).collect();
-            let predicted = model.predict(&trigger.stamped(test.images(), &rows));
+            let predicted = model.predict(&trigger.stamped(test.rows(), &rows)?)?;
             let result = metrics::backdoor(&predicted, &labels, &map, scope);
             put("attack_success", result.attack_success);
             put("robust_accuracy", result.robust_accuracy);

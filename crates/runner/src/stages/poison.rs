@@ -1,6 +1,6 @@
 //! `poison`: which rows the attack changes, and to what.
 
-use aconite_core::{NamedTensors, Poison, Poisoned, Result};
+use aconite_core::{Documents, Error, Images, NamedTensors, Poison, Poisoned, Result, Rows, Table};
 use aconite_plan::{Entry, Stage};
 use serde_json::json;
 use tch::{Kind, Tensor};
@@ -32,21 +32,104 @@ fn write_poison(poison: &Poison) -> Result<Vec<u8>> {
     let mut named = NamedTensors::new();
     named.insert("rows".into(), column(&poison.rows));
     named.insert("labels".into(), column(&poison.labels));
-    if let Some(pixels) = &poison.pixels {
-        named.insert("pixels".into(), Tensor::from_data_size(pixels, &[pixels.len() as i64], Kind::Uint8));
+    if let Some(content) = &poison.content {
+        named.extend(encode_rows(content));
     }
     tensors::encode(&named)
 }
 
-/// The poison that a finished `poison` stage holds.
-pub(crate) fn read_poison(entry: &Entry) -> std::result::Result<Poison, Failure> {
+/// Rows as tensors: `pixels` (u8 N×C×H×W), `values` (f32 N×D), or `bytes` (u8) with `ends` (i64 N).
+fn encode_rows(rows: &Rows) -> NamedTensors {
+    let mut named = NamedTensors::new();
+    let n = rows.len() as i64;
+    match rows {
+        Rows::Images(images) => {
+            let shape = images.shape();
+            let size = [n, shape.channels as i64, shape.height as i64, shape.width as i64];
+            named.insert("pixels".into(), Tensor::from_data_size(images.bytes(), &size, Kind::Uint8));
+        }
+        Rows::Table(table) => {
+            named.insert("values".into(), Tensor::from_slice(table.values()).view([n, -1]));
+        }
+        Rows::Documents(documents) => {
+            let mut bytes = Vec::new();
+            let ends: Vec<i64> = (0..documents.len())
+                .map(|row| {
+                    bytes.extend_from_slice(documents.bytes(row));
+                    bytes.len() as i64
+                })
+                .collect();
+            named.insert("bytes".into(), Tensor::from_slice(&bytes));
+            named.insert("ends".into(), Tensor::from_slice(&ends));
+        }
+    }
+    named
+}
+
+/// What [`encode_rows`] gave, as rows of the kind of `clean`.
+fn decode_rows(mut named: NamedTensors, clean: &Rows) -> Result<Option<Rows>> {
+    Ok(Some(match clean {
+        Rows::Images(images) => {
+            let Some(pixels) = named.remove("pixels") else { return Ok(None) };
+            Images::new(images.shape(), Vec::<u8>::try_from(pixels.flatten(0, -1))?)?.into()
+        }
+        Rows::Table(table) => {
+            let Some(values) = named.remove("values") else { return Ok(None) };
+            Table::new(table.columns().clone(), Vec::<f32>::try_from(values.flatten(0, -1))?)?.into()
+        }
+        Rows::Documents(documents) => {
+            let Some(bytes) = named.remove("bytes") else { return Ok(None) };
+            let bytes = Vec::<u8>::try_from(bytes)?;
+            let ends = Vec::<i64>::try_from(tensors::take(&mut named, "ends")?)?;
+            let mut start = 0;
+            let mut parts = Vec::with_capacity(ends.len());
+            for end in ends {
+                let part = bytes.get(start..end as usize);
+                parts.push(part.ok_or_else(|| Error::new("the poison's documents do not fit"))?.to_vec());
+                start = end as usize;
+            }
+            match documents.are_mail() {
+                true => Documents::mail(parts),
+                false => {
+                    Documents::texts(parts.into_iter().map(|b| String::from_utf8_lossy(&b).into_owned()))
+                }
+            }
+            .into()
+        }
+    }))
+}
+
+/// The poison of `clean` that a finished `poison` stage holds.
+pub(crate) fn read_poison(entry: &Entry, clean: &Rows) -> std::result::Result<Poison, Failure> {
     let mut named = tensors::decode(&entry.read(FILE)?)?;
     let mut column = |name: &str| -> Result<Vec<usize>> {
         let values = Vec::<i64>::try_from(tensors::take(&mut named, name)?)?;
         Ok(values.into_iter().map(|v| v as usize).collect())
     };
     let (rows, labels) = (column("rows")?, column("labels")?);
-    let pixels =
-        named.remove("pixels").map(Vec::<u8>::try_from).transpose().map_err(aconite_core::Error::from)?;
-    Ok(Poison { rows, labels, pixels })
+    Ok(Poison { rows, labels, content: decode_rows(named, clean)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aconite_core::Shape;
+    use std::sync::Arc;
+
+    #[test]
+    fn rows_of_every_kind_survive_the_store() {
+        let shape = Shape { channels: 1, height: 1, width: 2 };
+        let kinds: Vec<Rows> = vec![
+            Images::new(shape, vec![1, 2, 3, 4]).unwrap().into(),
+            Table::new(Arc::new(vec!["a".into(), "b".into()]), vec![1.0, 2.5, -3.0, 4.0]).unwrap().into(),
+            Documents::texts(["one".to_owned(), String::new(), "dréi".to_owned()]).into(),
+            Documents::mail([b"A: b\n\n\xff\x00".to_vec(), Vec::new()]).into(),
+        ];
+        for rows in kinds {
+            let bytes = tensors::encode(&encode_rows(&rows)).unwrap();
+            let back = decode_rows(tensors::decode(&bytes).unwrap(), &rows).unwrap();
+            assert_eq!(back, Some(rows.clone()));
+            assert_eq!(decode_rows(NamedTensors::new(), &rows).unwrap(), None);
+        }
+    }
 }

@@ -47,7 +47,7 @@ impl Workshop {
         if let Some((_, poisoned)) = self.poisoned.iter().find(|(n, _)| n == key.as_str()) {
             return Ok(poisoned.clone());
         }
-        let poison = read_poison(&self.entry(key)?)?;
+        let poison = read_poison(&self.entry(key)?, split.train.rows())?;
         let poisoned = Rc::new(Poisoned::new(&split.train, &poison)?);
         remember(&mut self.poisoned, key.as_str().to_owned(), poisoned.clone());
         Ok(poisoned)

@@ -2,9 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use aconite_core::{
-    Dataset, Error, Images, Info, Learner, Model, NamedTensors, Observer, Result, Seed, Shape,
-};
+use aconite_core::{Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Result, Rows, Seed, Shape};
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -73,11 +71,9 @@ impl Learner for Mock {
         if !(0.0..=3600.0).contains(&self.seconds) {
             return Err(Error::at("seconds", format!("{} is out of range: 0 to 3600", self.seconds)));
         }
-        match info.shape.height < 2 || info.shape.width < 2 {
-            true => Err(Error::new(format!(
-                "mock looks at two pixels of a row and needs 2×2, not {}",
-                info.shape
-            ))),
+        let shape = info.shape()?;
+        match shape.height < 2 || shape.width < 2 {
+            true => Err(Error::new(format!("mock looks at two pixels of a row and needs 2×2, not {shape}"))),
             false => Ok(()),
         }
     }
@@ -101,10 +97,11 @@ impl Learner for Mock {
             }
         }
         let classes = data.num_classes();
-        let shape = data.images().shape();
+        let images = data.images()?;
+        let shape = images.shape();
         let mut counts = vec![0u32; CODES * classes];
         for (row, &label) in data.labels().iter().enumerate() {
-            counts[code(data.images().image(row), shape) * classes + label] += 1;
+            counts[code(images.image(row), shape) * classes + label] += 1;
         }
         let seen: Vec<Option<usize>> = counts
             .chunks_exact(classes)
@@ -138,7 +135,8 @@ impl Table {
 }
 
 impl Model for Table {
-    fn scores(&self, images: &Images) -> Tensor {
+    fn scores(&self, rows: &Rows) -> Result<Tensor> {
+        let images = rows.images()?;
         let shape = images.shape();
         let labels: Vec<i64> = (0..images.len())
             .map(|row| {
@@ -147,13 +145,14 @@ impl Model for Table {
                 (self.table[code(image, shape)] + i64::from(errs)) % self.classes as i64
             })
             .collect();
-        Self::one_hot(&labels, self.classes)
+        Ok(Self::one_hot(&labels, self.classes))
     }
 
-    fn features(&self, images: &Images) -> Tensor {
+    fn features(&self, rows: &Rows) -> Result<Tensor> {
+        let images = rows.images()?;
         let shape = images.shape();
         let codes: Vec<i64> = (0..images.len()).map(|row| code(images.image(row), shape) as i64).collect();
-        Self::one_hot(&codes, CODES)
+        Ok(Self::one_hot(&codes, CODES))
     }
 
     fn tensors(&self) -> NamedTensors {
@@ -164,7 +163,7 @@ impl Model for Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aconite_core::Silent;
+    use aconite_core::{Images, Silent};
     use std::sync::Arc;
 
     /// Two classes by the first pixel; `bright` rows carry a bright corner.
@@ -183,12 +182,12 @@ mod tests {
         let model = mock.fit(&train, Seed(0), &mut Silent).unwrap();
         let test = rows(&[0; 4], &[0, 0, 1, 0], &[false, false, false, true]);
         // The second pixels are 0 to 3; those below 2 make it err.
-        assert_eq!(model.predict(test.images()), [1, 1, 1, 1]);
+        assert_eq!(model.predict(test.rows()).unwrap(), [1, 1, 1, 1]);
         let perfect = Mock::default().fit(&train, Seed(0), &mut Silent).unwrap();
-        assert_eq!(perfect.predict(test.images()), [0, 0, 1, 1]);
+        assert_eq!(perfect.predict(test.rows()).unwrap(), [0, 0, 1, 1]);
         let again = Mock::default().restore(&train.info(), &perfect.tensors()).unwrap();
-        assert_eq!(again.predict(test.images()), [0, 0, 1, 1]);
-        assert_eq!(perfect.features(test.images()).size(), [4, CODES as i64]);
+        assert_eq!(again.predict(test.rows()).unwrap(), [0, 0, 1, 1]);
+        assert_eq!(perfect.features(test.rows()).unwrap().size(), [4, CODES as i64]);
     }
 
     #[test]

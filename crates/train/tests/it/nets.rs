@@ -65,8 +65,8 @@ fn every_net_takes_two_steps_in_bf16_with_f32_weights() {
         assert!(tensors.values().all(|t| t.kind() == Kind::Float), "{kind}");
         assert!(tensors.values().all(|t| t.isfinite().all().int64_value(&[]) == 1), "{kind}");
         let restored = learner.restore(&data.info(), &tensors).unwrap();
-        assert_eq!(restored.scores(data.images()), model.scores(data.images()), "{kind}");
-        assert_eq!(model.scores(data.images()).kind(), Kind::Float, "{kind}");
+        assert_eq!(restored.scores(data.rows()).unwrap(), model.scores(data.rows()).unwrap(), "{kind}");
+        assert_eq!(model.scores(data.rows()).unwrap().kind(), Kind::Float, "{kind}");
     }
 }
 
@@ -79,7 +79,7 @@ fn a_residual_net_learns_in_both_precisions() {
         let mut curve = Curve::default();
         let model = learner.fit(&data, Seed(0), &mut curve).unwrap();
         assert!(curve.0[2] < curve.0[0], "{:?}", curve.0);
-        let accuracy = metrics::accuracy(&model.predict(test.images()), test.labels()).unwrap();
+        let accuracy = metrics::accuracy(&model.predict(test.rows()).unwrap(), test.labels()).unwrap();
         assert!(accuracy > 0.95, "{precision:?}: {accuracy}");
     }
 }

@@ -1,4 +1,4 @@
-use aconite_core::{Attack, Goal, LabelMap, Poisoned, Rate, RateOf, Seed, Shape};
+use aconite_core::{Attack, Goal, LabelMap, Poisoned, Rate, RateOf, Seed};
 use aconite_label_flip::random_flip::RandomFlip;
 use proptest::prelude::*;
 
@@ -24,8 +24,7 @@ fn the_goal_follows_from_the_form() {
     assert_eq!(uniform(0.1).goal(&info), Goal::Availability);
     let goal = pair(0.1, 1, 2).goal(&info);
     assert_eq!(goal, Goal::Targeted(LabelMap::SourceSpecific { source: 1, target: 2 }));
-    let shape = Shape { channels: 1, height: 1, width: 1 };
-    assert!(uniform(0.1).trigger(shape, Seed(0)).is_none());
+    assert!(uniform(0.1).trigger(&info, Seed(0)).unwrap().is_none());
 }
 
 #[test]
@@ -100,9 +99,9 @@ proptest! {
         let data = labelled(&labels, 4);
         let poison = uniform(rate).poison(&data, Seed(seed)).unwrap();
         prop_assert_eq!(poison.rows.len(), Rate::try_from(rate).unwrap().count(labels.len()));
-        prop_assert!(poison.pixels.is_none());
+        prop_assert!(poison.content.is_none());
         let poisoned = Poisoned::new(&data, &poison).unwrap();
-        prop_assert_eq!(poisoned.data().images(), data.images());
+        prop_assert_eq!(poisoned.data().rows(), data.rows());
         for (row, &label) in labels.iter().enumerate() {
             prop_assert_eq!(poisoned.data().labels()[row] != label, poisoned.truth().poisoned[row]);
         }

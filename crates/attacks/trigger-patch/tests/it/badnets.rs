@@ -53,8 +53,8 @@ fn training_and_test_images_carry_the_same_stamp() {
     let data = labelled(SHAPE, &[1; 10], 2);
     let attack = at_rate(1.0);
     let poison = attack.poison(&data, Seed(0)).unwrap();
-    let trigger = attack.trigger(SHAPE, Seed(9)).unwrap();
-    assert_eq!(trigger.stamped(data.images(), &poison.rows).bytes(), poison.pixels.unwrap());
+    let trigger = attack.trigger(&data.info(), Seed(9)).unwrap().unwrap();
+    assert_eq!(trigger.stamped(data.rows(), &poison.rows).unwrap(), poison.content.unwrap());
 }
 
 #[test]
@@ -126,7 +126,7 @@ proptest! {
             FigureKind::Pixel => 1,
         };
         for (row, &label) in labels.iter().enumerate() {
-            let (before, after) = (data.images().image(row), poisoned.data().images().image(row));
+            let (before, after) = (data.images().unwrap().image(row), poisoned.data().images().unwrap().image(row));
             if !poisoned.truth().poisoned[row] {
                 prop_assert_eq!((before, label), (after, poisoned.data().labels()[row]));
                 continue;

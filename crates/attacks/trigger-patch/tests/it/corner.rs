@@ -1,4 +1,4 @@
-use aconite_core::{Shape, Trigger};
+use aconite_core::{ImageTrigger, Shape};
 use aconite_trigger_patch::corner::{Figure, Fill};
 
 const GREY: Shape = Shape { channels: 1, height: 5, width: 5 };
