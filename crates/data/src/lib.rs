@@ -3,6 +3,7 @@
 //! This crate owns file formats, where data sets are looked for, and the checks that what is found is what was
 //! published. What an experiment does with the rows is not known here.
 
+pub mod export;
 mod idx;
 mod places;
 mod subset;
@@ -21,6 +22,7 @@ aconite_grid::family! {
         fashion_mnist_mini::FashionMnistMini,
         fashion_mnist::FashionMnist,
         mnist::Mnist,
+        exported::Exported,
         mock::Mock,
     }
 }

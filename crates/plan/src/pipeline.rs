@@ -252,6 +252,29 @@ impl Plan {
         self.index.get(key).copied()
     }
 
+    /// A plan of some stages and what they need, without cells.
+    pub fn upto(&self, stages: &[usize]) -> Self {
+        let mut wanted = vec![false; self.stages.len()];
+        for &stage in stages {
+            wanted[stage] = true;
+        }
+        // Inputs stand before the stages that read them.
+        for at in (0..self.stages.len()).rev() {
+            if wanted[at] {
+                for input in self.stages[at].inputs.iter().filter_map(|(_, key)| self.find(key)) {
+                    wanted[input] = true;
+                }
+            }
+        }
+        let mut part = Self::new();
+        for at in (0..self.stages.len()).filter(|&at| wanted[at]) {
+            part.index.insert(self.stages[at].key.clone(), part.stages.len());
+            part.stages.push(self.stages[at].clone());
+            part.sizes.push(self.sizes[at]);
+        }
+        part
+    }
+
     /// Number of stages there would be if no cell shared any.
     pub fn unshared(&self) -> usize {
         // The clean twin trains and is evaluated for each cell too.
@@ -305,6 +328,17 @@ mod tests {
         for (i, stage) in plan.stages.iter().enumerate() {
             assert!(stage.inputs.iter().all(|(_, key)| plan.find(key).unwrap() < i));
         }
+    }
+
+    #[test]
+    fn a_part_of_a_plan_holds_what_it_needs_and_no_more() {
+        let mut plan = Plan::new();
+        plan.add(&settings("a", "f"), 0, &facts(DefenseRole::Filter { features: true }), &env());
+        plan.add(&settings("b", "none"), 0, &facts(DefenseRole::None), &env());
+        let part = plan.upto(&[plan.cells[0].filter.unwrap()]);
+        assert_eq!(names(&part), ["poison", "fit", "features", "filter"]);
+        assert!(part.cells.is_empty() && part.sizes.len() == 4);
+        assert_eq!(part.find(&part.stages[2].key), Some(2));
     }
 
     #[test]

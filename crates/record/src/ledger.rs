@@ -1,19 +1,9 @@
 //! The ledger: one row per training sample, as parquet.
 
-use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
 
-use parquet::basic::{Compression, Repetition, Type as PhysicalType};
-use parquet::data_type::{BoolType, DoubleType, Int64Type};
-use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
-use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::file::writer::SerializedFileWriter;
-use parquet::record::Field;
-use parquet::schema::types::Type;
-
-use crate::{Error, write_whole};
+use crate::Error;
+use crate::frame::{self, Column};
 
 /// The scores of one filter, higher meaning more suspicious.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,59 +47,17 @@ impl Ledger {
     /// # Errors
     /// The columns differ in length, or the file cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let n = self.len();
-        let lengths =
-            [self.given_label.len(), self.true_label.len(), self.poisoned.len(), self.removed.len()];
-        if lengths.iter().any(|&l| l != n) || self.scores.iter().any(|s| s.values.len() != n) {
-            return Err(Error::damaged(path, "the ledger's columns differ in length"));
-        }
-        let bytes = self.encode().map_err(|e| Error::damaged(path, e))?;
-        write_whole(path, &bytes)
-    }
-
-    fn encode(&self) -> Result<Vec<u8>, ParquetError> {
-        let column = |name: &str, kind| {
-            Type::primitive_type_builder(name, kind)
-                .with_repetition(Repetition::REQUIRED)
-                .build()
-                .map(Arc::new)
-        };
-        let mut fields = vec![
-            column("index", PhysicalType::INT64)?,
-            column("given_label", PhysicalType::INT64)?,
-            column("true_label", PhysicalType::INT64)?,
-            column("poisoned", PhysicalType::BOOLEAN)?,
+        let mut columns = vec![
+            ("index".to_owned(), Column::Int(self.index.clone())),
+            ("given_label".to_owned(), Column::Int(self.given_label.clone())),
+            ("true_label".to_owned(), Column::Int(self.true_label.clone())),
+            ("poisoned".to_owned(), Column::Bool(self.poisoned.clone())),
         ];
         for score in &self.scores {
-            fields.push(column(&format!("score_{}", score.filter), PhysicalType::DOUBLE)?);
+            columns.push((format!("score_{}", score.filter), Column::Real(score.values.clone())));
         }
-        fields.push(column("removed", PhysicalType::BOOLEAN)?);
-        let schema = Arc::new(Type::group_type_builder("ledger").with_fields(fields).build()?);
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::SNAPPY)
-            // A fixed writer name keeps the file's bytes the same for the same rows.
-            .set_created_by("aconite".to_owned())
-            .build();
-        let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties))?;
-        let mut group = writer.next_row_group()?;
-        let mut scores = self.scores.iter();
-        let mut at = 0;
-        while let Some(mut column) = group.next_column()? {
-            match at {
-                0 => column.typed::<Int64Type>().write_batch(&self.index, None, None)?,
-                1 => column.typed::<Int64Type>().write_batch(&self.given_label, None, None)?,
-                2 => column.typed::<Int64Type>().write_batch(&self.true_label, None, None)?,
-                3 => column.typed::<BoolType>().write_batch(&self.poisoned, None, None)?,
-                _ => match scores.next() {
-                    Some(score) => column.typed::<DoubleType>().write_batch(&score.values, None, None)?,
-                    None => column.typed::<BoolType>().write_batch(&self.removed, None, None)?,
-                },
-            };
-            column.close()?;
-            at += 1;
-        }
-        group.close()?;
-        writer.into_inner()
+        columns.push(("removed".to_owned(), Column::Bool(self.removed.clone())));
+        frame::write(path, "ledger", &columns)
     }
 
     /// Reads a ledger back.
@@ -117,36 +65,25 @@ impl Ledger {
     /// # Errors
     /// The file is unreadable, not parquet, or lacks a column.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(|e| Error::io(path, e))?;
-        let damaged = |e: ParquetError| Error::damaged(path, e);
-        let reader = SerializedFileReader::new(file).map_err(damaged)?;
         let mut ledger = Self::default();
-        for row in reader.get_row_iter(None).map_err(damaged)? {
-            let row = row.map_err(damaged)?;
-            let mut filter = 0;
-            for (name, field) in row.get_column_iter() {
-                match (name.as_str(), field) {
-                    ("index", Field::Long(v)) => ledger.index.push(*v),
-                    ("given_label", Field::Long(v)) => ledger.given_label.push(*v),
-                    ("true_label", Field::Long(v)) => ledger.true_label.push(*v),
-                    ("poisoned", Field::Bool(v)) => ledger.poisoned.push(*v),
-                    ("removed", Field::Bool(v)) => ledger.removed.push(*v),
-                    (name, Field::Double(v)) if name.starts_with("score_") => {
-                        if ledger.scores.len() == filter {
-                            let filter = name.trim_start_matches("score_").to_owned();
-                            ledger.scores.push(Score { filter, values: Vec::new() });
-                        }
-                        ledger.scores[filter].values.push(*v);
-                        filter += 1;
-                    }
-                    (name, _) => {
-                        return Err(Error::damaged(path, format_args!("unexpected column {name:?}")));
-                    }
+        for (name, column) in frame::read(path)? {
+            match (name.as_str(), column) {
+                ("index", Column::Int(v)) => ledger.index = v,
+                ("given_label", Column::Int(v)) => ledger.given_label = v,
+                ("true_label", Column::Int(v)) => ledger.true_label = v,
+                ("poisoned", Column::Bool(v)) => ledger.poisoned = v,
+                ("removed", Column::Bool(v)) => ledger.removed = v,
+                (name, Column::Real(values)) if name.starts_with("score_") => {
+                    let filter = name.trim_start_matches("score_").to_owned();
+                    ledger.scores.push(Score { filter, values });
                 }
+                (name, _) => return Err(Error::damaged(path, format_args!("unexpected column {name:?}"))),
             }
         }
         let n = ledger.index.len();
-        if [&ledger.poisoned, &ledger.removed].iter().any(|c| c.len() != n) || ledger.true_label.len() != n {
+        if [&ledger.poisoned, &ledger.removed].iter().any(|c| c.len() != n)
+            || [&ledger.given_label, &ledger.true_label].iter().any(|c| c.len() != n)
+        {
             return Err(Error::damaged(path, "a column of the ledger is missing"));
         }
         Ok(ledger)

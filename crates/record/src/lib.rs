@@ -1,7 +1,8 @@
 //! What a result is, and how it lies on disk.
 //!
 //! This crate owns the files of a results folder: the row of a cell (`cells.jsonl`, `cells.csv`), the
-//! catalogue of metrics, the ledger of a filter run (`ledger/*.parquet`), sample images and the provenance.
+//! catalogue of metrics, the ledger of a filter run (`ledger/*.parquet`), predictions (`predictions/*.parquet`),
+//! sample images and the provenance.
 //! It knows nothing of libtorch, of TOML or of figures: whoever computes writes through it, whoever reports
 //! reads through it.
 
@@ -9,8 +10,10 @@ mod cell;
 mod error;
 mod files;
 mod flat;
+mod frame;
 mod ledger;
 pub mod metric;
+mod predictions;
 mod provenance;
 mod samples;
 
@@ -19,6 +22,7 @@ pub use error::Error;
 pub use files::{append_line, write_new, write_whole};
 pub use flat::{ALWAYS, columns, leaves, read_flat, write_flat};
 pub use ledger::{Ledger, Score};
+pub use predictions::Predictions;
 pub use provenance::Provenance;
 pub use samples::Samples;
 

@@ -57,6 +57,8 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Export the poisoned set of a cell
+    Poison(Poison),
     /// Look at the store of finished stages, or clean it up
     #[command(subcommand)]
     Store(Store),
@@ -117,6 +119,27 @@ pub(crate) struct Run {
 pub(crate) enum Where {
     /// In worker processes on this machine.
     Local,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Poison {
+    #[command(flatten)]
+    pub(crate) selection: Selection,
+    /// The folder to make; a folder per poisoned set below it if there are several
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// How it is written
+    #[arg(long, value_enum, default_value_t = ExportFormat::Safetensors)]
+    pub(crate) format: ExportFormat,
+}
+
+/// How a poisoned set is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// train.safetensors, test.safetensors, triggered.safetensors; read back by the data set `exported`
+    Safetensors,
+    /// train.npz and so on, for NumPy
+    Npz,
 }
 
 #[derive(Debug, Args)]

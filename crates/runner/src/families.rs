@@ -19,6 +19,9 @@ use serde_json::Value;
 pub(crate) struct Evaluate {
     /// Which triggered test inputs count towards attack success: those whose class is not the target, or all.
     pub(crate) asr_scope: AsrScope,
+    /// Whether to write what the model says of every test input, untouched and attacked, to
+    /// `predictions/<cell>.parquet`.
+    pub(crate) predictions: bool,
 }
 
 impl Kind for Evaluate {}

@@ -10,7 +10,7 @@ use aconite_record::{
     CellRow, Ledger, Provenance, Samples, Score, append_line, read_cells, write_flat, write_whole,
 };
 
-use crate::stages::{Failure, Workshop, read_poison, read_verdict};
+use crate::stages::{Failure, Workshop, read_poison, read_predictions, read_verdict};
 
 /// A results folder that is being written.
 #[derive(Debug)]
@@ -105,9 +105,7 @@ impl Results {
         shop: &mut Workshop,
     ) -> Result<(), Failure> {
         let poisoned = shop.poisoned(filter)?;
-        let Some(entry) = shop.store.get(&filter.key)? else {
-            return Err(Failure::Input(filter.key.clone(), "it is not in the store".into()));
-        };
+        let entry = shop.entry(&filter.key)?;
         let verdict = read_verdict(&entry)?;
         let truth = poisoned.truth();
         let column = |labels: &[usize]| labels.iter().map(|&l| l as i64).collect();
@@ -120,6 +118,26 @@ impl Results {
             removed: verdict.removed,
         };
         ledger.write(&self.path("ledger", cell, "parquet")).map_err(|e| Failure::Failed(e.to_string()))
+    }
+
+    /// Writes what a cell's last model said of the test inputs, if its stage kept it.
+    pub(crate) fn write_predictions(
+        &self,
+        cell: &str,
+        evaluate: &Stage,
+        shop: &mut Workshop,
+    ) -> Result<(), Failure> {
+        if evaluate.settings["evaluate"]["predictions"] != true {
+            return Ok(());
+        }
+        let split = shop.split(evaluate)?;
+        let entry = shop.entry(&evaluate.key)?;
+        match read_predictions(&entry, &split.test)? {
+            Some(predictions) => predictions
+                .write(&self.path("predictions", cell, "parquet"))
+                .map_err(|e| Failure::Failed(e.to_string())),
+            None => Ok(()),
+        }
     }
 
     /// Writes a few rows of a poison beside their clean originals. `name` is the file's, `attack` the figure's.
@@ -135,9 +153,7 @@ impl Results {
         let split = shop.split(poison)?;
         // Only images can be looked at.
         let Ok(images) = split.train.images() else { return Ok(()) };
-        let Some(entry) = shop.store.get(&poison.key)? else {
-            return Err(Failure::Input(poison.key.clone(), "it is not in the store".into()));
-        };
+        let entry = shop.entry(&poison.key)?;
         let poison = read_poison(&entry, split.train.rows())?;
         let changed = poison.content.as_ref().map(Rows::images).transpose()?;
         let shape = images.shape();

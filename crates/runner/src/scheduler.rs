@@ -162,6 +162,14 @@ impl<'a> Scheduler<'a> {
         left
     }
 
+    /// Why the first failed stage failed.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.states.iter().find_map(|state| match state {
+            State::Failed(why) => Some(why.as_str()),
+            _ => None,
+        })
+    }
+
     /// Seconds until all is done in `slots` workers, by what is known of the stages' costs.
     pub(crate) fn forecast(self, slots: usize) -> f64 {
         self.queue.forecast(slots)

@@ -1,8 +1,10 @@
 //! The commands, one file each.
 
 mod check;
+mod compute;
 mod list;
 mod plan;
+mod poison;
 mod report;
 mod run;
 mod schema;
@@ -26,6 +28,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Verify { what, json } => verify::verify(&what, json),
         Command::List { family, json } => list::list(family.as_deref(), json),
         Command::Show { kind, json } => show::show(&kind, json),
+        Command::Poison(args) => poison::poison(&args),
         Command::Store(args) => store::store(&args),
         Command::Schema => schema::schema(),
         Command::Completions { shell } => {

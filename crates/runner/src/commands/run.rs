@@ -96,7 +96,9 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
     let checked = verify::check_all(&whole.expects, &rows);
     verify::write(&dir, &checked)?;
     let names: HashSet<String> = rows.iter().map(|r| r.cell.clone()).collect();
-    keep_files(&dir.join("ledger"), |stem| names.contains(stem));
+    for folder in ["ledger", "predictions"] {
+        keep_files(&dir.join(folder), |stem| names.contains(stem));
+    }
     for skipped in aconite_report::draw(&dir)?.skipped {
         eprintln!("not drawn: {}: {}", skipped.what, skipped.why);
     }
@@ -145,7 +147,7 @@ pub(crate) fn jobs(asked: Option<u16>, prepared: &Prepared) -> usize {
 }
 
 /// Ctrl-C once sets the flag; twice ends the program at once. Files are whole either way.
-fn on_interrupt() -> Result<Arc<AtomicBool>> {
+pub(crate) fn on_interrupt() -> Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
     let seen = flag.clone();
     ctrlc::set_handler(move || {
@@ -198,6 +200,12 @@ impl Watch for Session<'_> {
             let written = self.results.write_ledger(&row.cell, row.kind("defense"), filter, &mut self.shop);
             if let Err(why) = written {
                 self.progress.note(&format!("the ledger of {} could not be written: {why:?}", row.cell));
+            }
+        }
+        if row.status == Status::Done {
+            let evaluate = &self.prepared.plan.stages[stages.evaluate];
+            if let Err(why) = self.results.write_predictions(&row.cell, evaluate, &mut self.shop) {
+                self.progress.note(&format!("the predictions of {} could not be written: {why:?}", row.cell));
             }
         }
         self.progress.cell(&row);

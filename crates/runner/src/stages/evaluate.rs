@@ -1,18 +1,26 @@
 //! `evaluate`: what a model does on the untouched and on the triggered test inputs.
 
-use aconite_core::{Goal, metrics};
-use aconite_plan::Stage;
+use aconite_core::{Dataset, Error, Goal, NamedTensors, Result, metrics};
+use aconite_plan::{Entry, Stage};
+use aconite_record::Predictions;
 use serde_json::{Map, Value, json};
+use tch::{Kind, Tensor};
 
 use super::workshop::seed;
 use super::{Failure, Output, Workshop};
-use crate::families;
+use crate::{families, tensors};
 
-pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> Result<Output, Failure> {
+/// The file that holds what the model said.
+const FILE: &str = "predictions.safetensors";
+
+pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> std::result::Result<Output, Failure> {
     let split = shop.split(stage)?;
     let test = &split.test;
     let model = shop.model(stage, &split.train.info())?;
-    let predicted = model.predict(test.rows())?;
+    let settings = families::evaluate(&stage.settings["evaluate"])?;
+    let scores = model.scores(test.rows())?;
+    let predicted = best(&scores)?;
+    let mut said = NamedTensors::from([("clean_scores".to_owned(), scores)]);
     let mut value = Map::new();
     let mut put = |name: &str, share: Option<f64>| {
         if let Some(share) = share {
@@ -26,7 +34,7 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> Result<Output, Fail
         put(&format!("class_accuracy_{class}"), share);
     }
     let attack = families::attack(&stage.settings["attack"])?;
-    let scope = families::evaluate(&stage.settings["evaluate"])?.asr_scope;
+    let scope = settings.asr_scope;
     match attack.goal(&split.train.info()) {
         // Availability is the drop against the twin, which is another stage.
         Goal::None | Goal::Availability => {}
@@ -41,11 +49,56 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> Result<Output, Fail
                 .ok_or_else(|| Failure::Failed("the attack has a backdoor but no trigger".into()))?;
             let rows = test.rows_where(|label| map.counts(label, scope));
             let labels: Vec<usize> = rows.iter().map(|&row| test.labels()[row]).collect();
-            let predicted = model.predict(&trigger.stamped(test.rows(), &rows)?)?;
+            let scores = model.scores(&trigger.stamped(test.rows(), &rows)?)?;
+            let predicted = best(&scores)?;
+            let attacked: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+            said.insert("attacked_rows".into(), Tensor::from_slice(&attacked));
+            said.insert("attacked_scores".into(), scores);
             let result = metrics::backdoor(&predicted, &labels, &map, scope);
             put("attack_success", result.attack_success);
             put("robust_accuracy", result.robust_accuracy);
         }
     }
-    Ok(Output { value: Value::Object(value), files: Vec::new() })
+    let files = match settings.predictions {
+        true => vec![(FILE.to_owned(), tensors::encode(&said)?)],
+        false => Vec::new(),
+    };
+    Ok(Output { value: Value::Object(value), files })
+}
+
+/// The predicted labels by scores per class.
+fn best(scores: &Tensor) -> Result<Vec<usize>> {
+    let best = Vec::<i64>::try_from(scores.argmax(-1, false))?;
+    Ok(best.into_iter().map(|label| label as usize).collect())
+}
+
+/// What a finished `evaluate` stage's model said of `test`; `None` if it was not asked to keep it.
+pub(crate) fn read(entry: &Entry, test: &Dataset) -> std::result::Result<Option<Predictions>, Failure> {
+    if !entry.manifest.files.contains_key(FILE) {
+        return Ok(None);
+    }
+    let mut named = tensors::decode(&entry.read(FILE)?)?;
+    let mut all = Predictions { scores: vec![Vec::new(); test.num_classes()], ..Predictions::default() };
+    let mut add = |input: &str, rows: &[usize], scores: Tensor| -> Result<()> {
+        all.predicted_label.extend(best(&scores)?.into_iter().map(|label| label as i64));
+        for (class, column) in all.scores.iter_mut().enumerate() {
+            let scores = scores.select(1, class as i64).to_kind(Kind::Double).contiguous();
+            column.extend(Vec::<f64>::try_from(scores)?);
+        }
+        for &row in rows {
+            all.input.push(input.to_owned());
+            all.index.push(row as i64);
+            all.source.push(test.origins().of(row));
+            all.true_label.push(test.labels()[row] as i64);
+        }
+        Ok(())
+    };
+    let clean: Vec<usize> = (0..test.len()).collect();
+    add("clean", &clean, tensors::take(&mut named, "clean_scores")?)?;
+    if let Some(rows) = named.remove("attacked_rows") {
+        let rows = Vec::<i64>::try_from(rows).map_err(Error::from)?;
+        let rows: Vec<usize> = rows.into_iter().map(|row| row as usize).collect();
+        add("attacked", &rows, tensors::take(&mut named, "attacked_scores")?)?;
+    }
+    Ok(Some(all))
 }

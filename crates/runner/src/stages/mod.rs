@@ -11,9 +11,10 @@ use aconite_core::Observer;
 use aconite_plan::{Key, Stage, StageName, StoreError};
 use serde_json::Value;
 
+pub(crate) use evaluate::read as read_predictions;
 pub(crate) use filter::read as read_verdict;
 pub(crate) use poison::read_poison;
-pub(crate) use workshop::{Workshop, load_split, number};
+pub(crate) use workshop::{Workshop, load_split, number, seed};
 
 /// What a stage gives: small values for its manifest, and files.
 #[derive(Debug, Default)]

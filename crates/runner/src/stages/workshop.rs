@@ -42,8 +42,19 @@ impl Workshop {
 
     /// The training set of a stage with the poison of its input `poison` in it, if it has one.
     pub(crate) fn poisoned(&mut self, stage: &Stage) -> Result<Rc<Poisoned>, Failure> {
+        match stage.input("poison") {
+            Some(key) => self.with_poison(stage, key),
+            None => Ok(Rc::new(Poisoned::clean(&self.split(stage)?.train))),
+        }
+    }
+
+    /// The training set with the poison that a `poison` stage made.
+    pub(crate) fn poisoned_by(&mut self, poison: &Stage) -> Result<Rc<Poisoned>, Failure> {
+        self.with_poison(poison, &poison.key)
+    }
+
+    fn with_poison(&mut self, stage: &Stage, key: &Key) -> Result<Rc<Poisoned>, Failure> {
         let split = self.split(stage)?;
-        let Some(key) = stage.input("poison") else { return Ok(Rc::new(Poisoned::clean(&split.train))) };
         if let Some((_, poisoned)) = self.poisoned.iter().find(|(n, _)| n == key.as_str()) {
             return Ok(poisoned.clone());
         }
@@ -66,7 +77,8 @@ impl Workshop {
         Ok(learner(stage)?.restore(info, &weights)?)
     }
 
-    fn entry(&self, key: &Key) -> Result<Entry, Failure> {
+    /// A finished stage.
+    pub(crate) fn entry(&self, key: &Key) -> Result<Entry, Failure> {
         self.store.get(key)?.ok_or_else(|| Failure::Input(key.clone(), "it is not in the store".into()))
     }
 }
@@ -88,7 +100,7 @@ pub(crate) fn load_split(settings: &Value, seed: Seed, places: &Places) -> aconi
 }
 
 /// The seed of a stage.
-pub(super) fn seed(stage: &Stage) -> Seed {
+pub(crate) fn seed(stage: &Stage) -> Seed {
     Seed(stage.settings["seed"].as_u64().unwrap_or_default())
 }
 

@@ -42,6 +42,30 @@ fn accuracies_are_those_of_the_formula() {
 }
 
 #[test]
+fn predictions_are_written_when_asked_for() {
+    let sandbox = with("[attack]", "[evaluate]\npredictions = true\n[attack]");
+    sandbox.ok(&["run", "e.toml", "--only", "seed=0", "--only", "attack.rate=0.1"]);
+    let rows = sandbox.rows("results/e/cells.csv");
+    let files: Vec<_> = std::fs::read_dir(sandbox.path("results/e/predictions")).unwrap().collect();
+    assert_eq!((rows.len(), files.len()), (6, 6));
+    let text = std::fs::read_to_string(sandbox.path("results/e/cells.jsonl")).unwrap();
+    for line in text.lines() {
+        let cell: aconite_record::CellRow = serde_json::from_str(line).unwrap();
+        let file = sandbox.path(&format!("results/e/predictions/{}.parquet", cell.cell));
+        let said = aconite_record::Predictions::read(&file).unwrap();
+        // 400 untouched test rows, and the 300 whose class is not the target.
+        assert_eq!((said.index.len(), said.scores.len(), said.source[1].as_str()), (700, 4, "row:2"));
+        let share = |input: &str, right: &dyn Fn(usize) -> bool| {
+            let rows: Vec<usize> = (0..700).filter(|&i| said.input[i] == input).collect();
+            rows.iter().filter(|&&i| right(i)).count() as f64 / rows.len() as f64
+        };
+        let accuracy = share("clean", &|i| said.predicted_label[i] == said.true_label[i]);
+        assert_eq!(Some(accuracy), cell.metric("clean_accuracy"));
+        assert_eq!(Some(share("attacked", &|i| said.predicted_label[i] == 0)), cell.metric("attack_success"));
+    }
+}
+
+#[test]
 fn an_error_a_panic_and_an_abort_each_cost_their_cells() {
     let sandbox = with("'victim.error' = [0.0, 0.1]", "'victim.ends' = ['well', 'error', 'panic', 'abort']");
     let ran = sandbox.run(&["run", "e.toml", "--jobs", "2"]);
@@ -246,4 +270,49 @@ fn undisturbed() -> Vec<Row> {
     let sandbox = with("error = 0.0", "error = 0.0");
     sandbox.ok(&["run", "e.toml"]);
     timeless(&sandbox.rows("results/e/cells.csv"))
+}
+
+#[test]
+fn a_poisoned_set_is_exported_and_read_back() {
+    let sandbox = with("error = 0.0", "error = 0.0");
+    let one = ["--only", "seed=1", "--only", "attack.rate=0.1"];
+    let ran = sandbox.ok(&[&["poison", "e.toml", "--out", "out/set"], one.as_slice()].concat());
+    assert_eq!(ran.out.trim(), "out/set");
+    let text = std::fs::read_to_string(sandbox.path("out/set/manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let counts = serde_json::json!({"train": 200, "test": 400, "triggered": 300, "poisoned": 20});
+    assert_eq!(
+        (&manifest["counts"], &manifest["seed"], &manifest["goal"]),
+        (&counts, &1.into(), &"backdoor".into())
+    );
+    assert_eq!(manifest["recipe"]["attack"]["kind"], "badnets");
+    for file in ["train.safetensors", "test.safetensors", "triggered.safetensors"] {
+        let bytes = std::fs::read(sandbox.path("out/set").join(file)).unwrap();
+        assert_eq!(manifest["files"][file]["bytes"], bytes.len());
+    }
+
+    // The victim learns the same from the export as from the attack.
+    sandbox.write("x.toml", "dataset = { kind = 'exported', path = 'out/set' }\nvictim = 'mock'\n");
+    sandbox.ok(&["run", "x.toml"]);
+    let row = sandbox.rows("results/x/cells.csv").remove(0);
+    assert_eq!((row["clean_accuracy"].as_str(), row["dataset.kind"].as_str()), ("1", "exported"));
+    // An export of the export's own flips begins from the labels as given.
+    sandbox.write(
+        "y.toml",
+        "dataset = { kind = 'exported', path = 'out/set' }\nvictim = 'mock'\n\
+        [attack]\nkind = 'random_flip'\nrate = 0.1\n",
+    );
+    sandbox.ok(&["poison", "y.toml", "--out", "again", "--format", "npz"]);
+    assert!(std::fs::read(sandbox.path("again/train.npz")).unwrap().starts_with(b"PK"));
+
+    // Several sets go into a folder each; nothing is written over.
+    let ran = sandbox.ok(&["poison", "e.toml", "--out", "all"]);
+    assert_eq!(ran.out.lines().count(), 4, "two rates, two seeds: {}", ran.out);
+    let refused = sandbox.run(&[&["poison", "e.toml", "--out", "out/set"], one.as_slice()].concat());
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.err.contains("there already") && refused.err.contains("hint:"), "{}", refused.err);
+    std::fs::write(sandbox.path("out/set/train.safetensors"), b"other").unwrap();
+    let refused = sandbox.run(&["run", "x.toml"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(refused.err.contains("train.safetensors has 5 bytes"), "{}", refused.err);
 }
