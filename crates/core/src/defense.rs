@@ -114,6 +114,11 @@ pub trait Filter: Debug + Send + Sync {
     /// Whether it needs the features of the model trained on the poisoned data.
     fn needs_features(&self) -> bool;
 
+    /// Whether it removes a share of the rows that it was told or given, whatever the rows are.
+    fn removes_a_share(&self) -> bool {
+        false
+    }
+
     /// Scores every row and says which to remove.
     ///
     /// # Errors

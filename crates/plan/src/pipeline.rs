@@ -215,10 +215,14 @@ impl Plan {
                     &[("model", Some(fit)), ("poison", poison)],
                 ));
             }
-            let settings = json!({
+            let mut settings = json!({
                 "data": data, "defense": part("defense"), "attack": part("attack"), "seed": seed,
                 "environment": env, "versions": versions(&["dataset", "defense", "attack"]),
             });
+            // What an audit tells the filter in place of the truth, which nobody knows.
+            if part("assumed") != Value::Null {
+                settings["assumed"] = part("assumed");
+            }
             let inputs = [("features", features), ("poison", poison)];
             let made = self.stage(StageName::Filter, settings, &inputs);
             filter = Some(made);

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use aconite_record::write_whole;
 
 pub use error::Error;
+pub use figures::sheet::{Picture, Sheet};
 
 /// Something that was not drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]

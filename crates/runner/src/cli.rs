@@ -59,6 +59,8 @@ pub(crate) enum Command {
     },
     /// Export the poisoned set of a cell
     Poison(Poison),
+    /// Score the rows of your own data with a filter, the most suspicious first
+    Audit(Audit),
     /// Look at the store of finished stages, or clean it up
     #[command(subcommand)]
     Store(Store),
@@ -131,6 +133,38 @@ pub(crate) struct Poison {
     /// How it is written
     #[arg(long, value_enum, default_value_t = ExportFormat::Safetensors)]
     pub(crate) format: ExportFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Audit {
+    /// The data: an export of `aconite poison`, a folder of images or messages, or a file
+    #[arg(long, value_name = "PATH", required_unless_present = "features")]
+    pub(crate) data: Option<PathBuf>,
+    /// How the data are read [default: by what lies at the path]
+    #[arg(long, value_name = "KIND")]
+    pub(crate) dataset: Option<String>,
+    /// The filter that scores the rows
+    #[arg(long, value_name = "KIND")]
+    pub(crate) defense: String,
+    /// What is trained to look at the data with [default: small_cnn for images, mlp for tables]
+    #[arg(long, value_name = "KIND")]
+    pub(crate) victim: Option<String>,
+    /// Features of a model of yours instead of training one: a safetensors file with `features` (f32 N×D) and
+    /// `labels` (i64 N)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["data", "dataset", "victim"])]
+    pub(crate) features: Option<PathBuf>,
+    /// Share of all rows that you fear is poisoned, all of it in one class; only told to filters that ask
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
+    pub(crate) poison_rate: f64,
+    /// The class that you suspect; only told to filters that ask
+    #[arg(long, value_name = "CLASS")]
+    pub(crate) target_class: Option<u32>,
+    /// Change a setting, e.g. train.epochs=8 or defense.multiplier=1; may be repeated
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub(crate) set: Vec<Override>,
+    /// The folder for scores.csv, sheet.png and report.md
+    #[arg(long, value_name = "DIR", default_value = "audit")]
+    pub(crate) out: PathBuf,
 }
 
 /// How a poisoned set is written.

@@ -27,6 +27,8 @@ pub(crate) struct Cell {
 pub(crate) struct Prepared {
     pub(crate) cells: Vec<Cell>,
     pub(crate) plan: Plan,
+    /// What is known of the first cell's data.
+    pub(crate) info: Option<Info>,
     pub(crate) threads: usize,
 }
 
@@ -74,7 +76,7 @@ pub(crate) fn prepare(experiment: &Experiment, schema: &Schema) -> Result<Prepar
     let environment = system::environment();
     let mut known: HashMap<String, Rc<Known>> = HashMap::new();
     let mut works: HashMap<String, Work> = HashMap::new();
-    let mut plan = Plan::new();
+    let (mut plan, mut info) = (Plan::new(), None);
     let mut cells = Vec::new();
     let mut threads = 1;
     for point in &experiment.points {
@@ -97,6 +99,7 @@ pub(crate) fn prepare(experiment: &Experiment, schema: &Schema) -> Result<Prepar
                 data
             }
         };
+        info.get_or_insert_with(|| data.info.clone());
         let learner = families::learner(&settings["victim"], &settings["train"])
             .and_then(|l| l.check(&data.info).map(|()| l))
             .map_err(|e| located(experiment, point, victim_section(&e), e))?;
@@ -137,7 +140,7 @@ pub(crate) fn prepare(experiment: &Experiment, schema: &Schema) -> Result<Prepar
             });
         }
     }
-    Ok(Prepared { cells, plan, threads })
+    Ok(Prepared { cells, plan, info, threads })
 }
 
 /// The learner checks `[victim]` and `[train]`; its errors name keys of either.

@@ -107,6 +107,10 @@ impl Filter for SpectralSignatures {
         true
     }
 
+    fn removes_a_share(&self) -> bool {
+        true
+    }
+
     fn judge(&self, evidence: &Evidence<'_>) -> Result<Verdict> {
         let (data, features) = (evidence.data, evidence.features()?);
         let share = self.share(&evidence.told)?;

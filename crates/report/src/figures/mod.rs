@@ -7,6 +7,7 @@ mod heatmap;
 mod rate;
 mod samples;
 mod scores;
+pub(crate) mod sheet;
 pub(crate) mod style;
 mod tradeoff;
 

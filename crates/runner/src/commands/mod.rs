@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod audit;
 mod check;
 mod compute;
 mod list;
@@ -28,6 +29,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Verify { what, json } => verify::verify(&what, json),
         Command::List { family, json } => list::list(family.as_deref(), json),
         Command::Show { kind, json } => show::show(&kind, json),
+        Command::Audit(args) => audit::audit(&args),
         Command::Poison(args) => poison::poison(&args),
         Command::Store(args) => store::store(&args),
         Command::Schema => schema::schema(),

@@ -34,10 +34,7 @@ pub(crate) fn poison(args: &cli::Poison) -> Result<Exit> {
             _ => args.out.join(name),
         };
         let stage = &prepared.plan.stages[*stage];
-        let manifest = export(stage, &mut shop, &dir, args.format).map_err(|e| match e {
-            stages::Failure::Failed(why) => Error::new(why),
-            stages::Failure::Input(key, why) => Error::new(format!("the stage {}: {why}", key.short())),
-        })?;
+        let manifest = export(stage, &mut shop, &dir, args.format).map_err(|e| Error::new(e.to_string()))?;
         let counts = manifest.counts;
         say(&dir.display().to_string())?;
         eprintln!(

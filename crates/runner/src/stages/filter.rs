@@ -29,9 +29,13 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> std::result::Result
             // Exactly what was declared is told, nothing else.
             let declared = defense.knowledge();
             let goal = families::attack(&stage.settings["attack"])?.goal(&poisoned.data().info());
+            // In an audit nobody knows the truth: what the user assumes takes its place.
+            let assumed = &stage.settings["assumed"];
+            let rate = || assumed["poison_rate"].as_f64().unwrap_or_else(|| poisoned.worst_class_rate());
+            let target = assumed["target_class"].as_u64().map(|class| class as usize).or(goal.target());
             let told = Told {
-                poison_rate: declared.contains(&Knowledge::PoisonRate).then(|| poisoned.worst_class_rate()),
-                target_class: goal.target().filter(|_| declared.contains(&Knowledge::TargetClass)),
+                poison_rate: declared.contains(&Knowledge::PoisonRate).then(rate),
+                target_class: target.filter(|_| declared.contains(&Knowledge::TargetClass)),
             };
             filter.judge(&Evidence { data: poisoned.data(), features, told, seed })?
         }

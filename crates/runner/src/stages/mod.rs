@@ -32,6 +32,15 @@ pub(crate) enum Failure {
     Input(Key, String),
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Failed(why) => f.write_str(why),
+            Self::Input(key, why) => write!(f, "the stage {}: {why}", key.short()),
+        }
+    }
+}
+
 impl From<aconite_core::Error> for Failure {
     fn from(error: aconite_core::Error) -> Self {
         Self::Failed(match error.hint {
