@@ -12,6 +12,9 @@ use aconite_plan::{Key, Stage};
 
 use crate::worker::{Event, Request};
 
+/// How glibc's allocator treats a worker's memory: it keeps what was freed, and asks for large pages.
+const MALLOC: &str = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=17179869184:glibc.malloc.hugetlb=1";
+
 /// What an executor reports of the stage in a slot.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Report {
@@ -81,6 +84,11 @@ impl Local {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // libtorch and its OpenMP would otherwise start as many threads as there are cores.
         command.env("OMP_NUM_THREADS", "1").env("MKL_NUM_THREADS", "1");
+        // A step frees tensors of many megabytes and asks for them again. glibc would hand them back to the
+        // system in between and pay for every page anew, a fourth of a training step of resnet9.
+        if std::env::var_os("GLIBC_TUNABLES").is_none() {
+            command.env("GLIBC_TUNABLES", MALLOC);
+        }
         #[cfg(unix)]
         {
             // Ctrl-C is for the scheduler, which decides what happens to its workers.

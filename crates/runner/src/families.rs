@@ -5,7 +5,7 @@
 use aconite_core::{AsrScope, Attack, Defense, Learner};
 use aconite_data::{Common, DATASETS, Source};
 use aconite_grid::{Entry, Kind, Schema, Section, Spec};
-use aconite_nets::NETS;
+use aconite_nets::{NETS, Net};
 use aconite_train::{OPTIMIZERS, SCHEDULES, SgdLearner, Train};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -108,13 +108,18 @@ pub(crate) fn common(settings: &Value) -> aconite_core::Result<Common> {
     aconite_grid::rebuild(&own).map_err(aconite_core::Error::new)
 }
 
+/// The architecture of a cell's `[victim]`.
+pub(crate) fn net(settings: &Value) -> aconite_core::Result<Box<dyn Net>> {
+    build(NETS.iter(), settings)
+}
+
 /// The learner of a cell's `[victim]` and `[train]`.
 pub(crate) fn learner(victim: &Value, train: &Value) -> aconite_core::Result<Box<dyn Learner>> {
     let mut plain = train.clone();
     let mut take = |key: &str| plain.as_object_mut().and_then(|t| t.shift_remove(key)).unwrap_or_default();
     let (optimizer, schedule) = (take("optimizer"), take("schedule"));
     Ok(Box::new(SgdLearner {
-        net: build(NETS.iter(), victim)?,
+        net: net(victim)?,
         train: aconite_grid::rebuild(&plain).map_err(aconite_core::Error::new)?,
         optimizer: build(OPTIMIZERS.iter(), &optimizer)?,
         schedule: build(SCHEDULES.iter(), &schedule)?,

@@ -7,7 +7,7 @@ use aconite_core::{Info, Role, Seed};
 use aconite_data::Places;
 use aconite_grid::{Error, Experiment, Point, Schema};
 use aconite_plan::{CellFacts, DefenseRole, Plan};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{families, stages, system};
 
@@ -79,7 +79,11 @@ pub(crate) fn prepare(experiment: &Experiment, schema: &Schema) -> Result<Prepar
             Role::Filter(filter) => DefenseRole::Filter { features: filter.needs_features() },
             Role::Control(_) => DefenseRole::Filter { features: false },
         };
-        let versions: Value = schema
+        let net = families::net(&settings["victim"]).map_err(at("victim"))?;
+        if role == (DefenseRole::Filter { features: true }) && !net.has_features() {
+            return Err(located(experiment, point, "victim", no_features(&settings["defense"])));
+        }
+        let mut versions: Value = schema
             .sections
             .iter()
             .map(|s| {
@@ -87,6 +91,9 @@ pub(crate) fn prepare(experiment: &Experiment, schema: &Schema) -> Result<Prepar
                 (s.path.to_owned(), Value::from(families::version(schema, s.path, settings)))
             })
             .collect();
+        if let Some(content) = net.content().map_err(at("victim"))? {
+            versions["victim"] = json!({ "code": versions["victim"], "content": content });
+        }
         let facts = CellFacts { fingerprint: data.fingerprint.clone(), versions, role };
         threads = threads.max(stages::number(settings, "/train/threads").unwrap_or(1));
         let goal = attack.goal(&data.info).name().to_owned();
@@ -109,10 +116,16 @@ pub(crate) fn prepare(experiment: &Experiment, schema: &Schema) -> Result<Prepar
 /// The learner checks `[victim]` and `[train]`; its errors name keys of either.
 fn victim_section(error: &aconite_core::Error) -> &'static str {
     match error.setting.as_deref() {
-        Some("augment") => "train",
+        Some("augment" | "precision") => "train",
         Some("milestones") => "train.schedule",
         _ => "victim",
     }
+}
+
+fn no_features(defense: &Value) -> aconite_core::Error {
+    let kind = defense["kind"].as_str().unwrap_or("defense");
+    aconite_core::Error::at("features", format!("{kind} reads penultimate features, and this net shows none"))
+        .hint("name the method of the module that gives them: features = \"features\"")
 }
 
 /// An error of a kind, with the place of its setting in the user's file.

@@ -94,6 +94,13 @@ pub(super) fn seed(stage: &Stage) -> Seed {
 
 /// The learner of a stage.
 pub(super) fn learner(stage: &Stage) -> aconite_core::Result<Box<dyn Learner>> {
+    if let Some(planned) = stage.settings["versions"]["victim"]["content"].as_str() {
+        let now = families::net(&stage.settings["victim"])?.content()?;
+        if now.as_deref() != Some(planned) {
+            return Err(aconite_core::Error::new("the victim's file has changed since the run began")
+                .hint("run the experiment again"));
+        }
+    }
     families::learner(&stage.settings["victim"], &stage.settings["train"])
 }
 
