@@ -23,6 +23,20 @@ pub trait Learner {
     /// The numbers stopped being finite, or libtorch refused.
     fn fit(&self, data: &Dataset, seed: Seed, watch: &mut dyn Observer) -> Result<Box<dyn Model>>;
 
+    /// What identifies the content of a file that the victim is read from; nothing if it is all in the
+    /// settings. It belongs into the key of whatever is computed with it.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn content(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// Whether its models have penultimate activations to show.
+    fn has_features(&self) -> bool {
+        true
+    }
+
     /// How much its models compute and hold, for estimates of cost. Zeros where that is not what costs.
     fn work(&self, _info: &Info) -> Work {
         Work::default()

@@ -25,8 +25,9 @@ use module::Module;
 ///     def __init__(self):
 ///         super().__init__()
 ///         self.body = nn.Sequential(
-///             nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
-///         self.fc = nn.Linear(32 * 14 * 14, 10)
+///             nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(),
+///             nn.AdaptiveAvgPool2d(2), nn.Flatten())
+///         self.fc = nn.Linear(32 * 2 * 2, 10)
 ///
 ///     @torch.jit.export              # only needed with features = "features"
 ///     def features(self, x):
@@ -147,7 +148,9 @@ impl TorchScript {
         let images = example(shape, rows);
         let when = if mode.train { "in training" } else { "in inference" };
         let logits = no_grad(|| module.try_logits(&images, mode)).map_err(|e| {
-            self.wrong(format_args!("fails {when} on {rows} images of {shape}: {}", e.message))
+            self.wrong(format_args!("fails {when} on {rows} images of {shape}: {}", e.message)).hint(
+                "forward takes one tensor of images and returns one of logits; channels and sizes must be the data set's",
+            )
         })?;
         let expected = [rows, classes as i64];
         if logits.size() != expected || logits.kind() != tch::Kind::Float {

@@ -7,7 +7,7 @@ use aconite_core::{Info, Role, RowKind, Seed, Work};
 use aconite_data::Places;
 use aconite_grid::{Error, Experiment, Point, Schema};
 use aconite_plan::{CellFacts, DefenseRole, Plan, Size};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{families, stages, system};
 
@@ -115,7 +115,7 @@ pub(crate) fn prepare(experiment: &Experiment, schema: &Schema) -> Result<Prepar
             Role::Filter(filter) => DefenseRole::Filter { features: filter.needs_features() },
             Role::Control(_) => DefenseRole::Filter { features: false },
         };
-        let versions: Value = schema
+        let mut versions: Value = schema
             .sections
             .iter()
             .map(|s| {
@@ -123,6 +123,12 @@ pub(crate) fn prepare(experiment: &Experiment, schema: &Schema) -> Result<Prepar
                 (s.path.to_owned(), Value::from(families::version(schema, s.path, settings)))
             })
             .collect();
+        if role == (DefenseRole::Filter { features: true }) && !learner.has_features() {
+            return Err(located(experiment, point, "victim", no_features(&settings["defense"])));
+        }
+        if let Some(content) = learner.content().map_err(at("victim"))? {
+            versions["victim"] = json!({ "code": versions["victim"], "content": content });
+        }
         let size = data.size(work, &settings["train"]);
         let facts = CellFacts { fingerprint: data.fingerprint.clone(), versions, role, size };
         threads = threads.max(stages::number(settings, "/train/threads").unwrap_or(1));
@@ -141,6 +147,13 @@ pub(crate) fn prepare(experiment: &Experiment, schema: &Schema) -> Result<Prepar
         }
     }
     Ok(Prepared { cells, plan, info, threads })
+}
+
+/// The error of a filter that reads features of a victim that shows none.
+fn no_features(defense: &Value) -> aconite_core::Error {
+    let kind = defense["kind"].as_str().unwrap_or_default();
+    aconite_core::Error::at("features", format!("{kind} reads features, and this victim shows none"))
+        .hint("name the method that gives them: features = \"features\"")
 }
 
 /// The learner checks `[victim]` and `[train]`; its errors name keys of either.

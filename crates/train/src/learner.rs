@@ -116,6 +116,14 @@ impl Learner for SgdLearner {
         self.net.check(shape, info.classes.len(), self.train.precision.kind())
     }
 
+    fn content(&self) -> Result<Option<String>> {
+        self.net.content()
+    }
+
+    fn has_features(&self) -> bool {
+        self.net.has_features()
+    }
+
     fn work(&self, info: &Info) -> Work {
         let classes = info.classes.len();
         let mut params = Params::fresh(Seed(0));

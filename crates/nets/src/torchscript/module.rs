@@ -168,7 +168,7 @@ impl Module {
             self.draws.set(next.wrapping_add(1));
             seed(next);
         }
-        Ok(self.inner.borrow().method_ts(method, &[input])?)
+        self.inner.borrow().method_ts(method, &[input]).map_err(|e| in_short(&e.to_string()))
     }
 
     /// The output of a pass that [`super::TorchScript::check`] has tried.
@@ -176,6 +176,13 @@ impl Module {
     fn sure(&self, out: Result<Tensor>) -> Tensor {
         out.unwrap_or_else(|e| panic!("the torchscript module failed: {}", e.message))
     }
+}
+
+/// What went wrong inside a module. The interpreter puts the program's own lines first and the reason last.
+fn in_short(error: &str) -> Error {
+    let mut lines = error.lines().map(str::trim).filter(|line| !line.is_empty());
+    let reason = lines.clone().find(|line| line.contains("Error: ")).or_else(|| lines.next());
+    Error::new(reason.unwrap_or("libtorch gives no reason").trim_start_matches("Internal torch error: "))
 }
 
 /// Sets the generator that dropout inside a module draws from: libtorch's own, there is no other way. It is

@@ -106,7 +106,14 @@ pub(crate) fn seed(stage: &Stage) -> Seed {
 
 /// The learner of a stage.
 pub(super) fn learner(stage: &Stage) -> aconite_core::Result<Box<dyn Learner>> {
-    families::learner(&stage.settings["victim"], &stage.settings["train"])
+    let learner = families::learner(&stage.settings["victim"], &stage.settings["train"])?;
+    if let Some(planned) = stage.settings["versions"]["victim"]["content"].as_str()
+        && learner.content()?.as_deref() != Some(planned)
+    {
+        return Err(aconite_core::Error::new("the victim's file has changed since the run began")
+            .hint("run the experiment again"));
+    }
+    Ok(learner)
 }
 
 /// A count at a JSON pointer.
