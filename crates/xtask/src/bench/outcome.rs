@@ -218,7 +218,8 @@ fn page(topics: &[Value]) -> String {
         for sentence in sentences(topic) {
             text += &format!("- {sentence}\n");
         }
-        for (name, value) in topic["about"].as_object().into_iter().flatten() {
+        let known = topic["about"].as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
+        for (name, value) in known {
             let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             text += &format!("- {name}: {value}\n");
         }
@@ -259,7 +260,11 @@ mod tests {
     #[test]
     fn the_table_and_the_page_are_drawn_from_the_file() {
         let dir = tempfile::tempdir().unwrap();
-        let topic = findings().json("steps", "Training step", &json!({ "cores": 2, "processor": "fast" }));
+        let topic = findings().json(
+            "steps",
+            "Training step",
+            &json!({ "cores": 2, "processor": "fast", "peer": null }),
+        );
         save(dir.path(), &topic, &["pipeline", "steps"]).unwrap();
         let page = fs::read_to_string(dir.path().join("README.md")).unwrap();
         assert!(
@@ -270,6 +275,7 @@ mod tests {
         );
         assert!(page.contains("| memory | ≤ 500 MB | 600 MB | – | – | missed |"), "{page}");
         assert!(page.contains("- cores: 2\n- processor: fast\n"), "{page}");
+        assert!(!page.contains("null"), "{page}");
         let table = table(&topic);
         assert!(table.contains("Two threads each.") && table.contains("at most 30 %"), "{table}");
         assert!(table.contains("Not measured: resnet9"), "{table}");

@@ -52,7 +52,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings> {
         &their_peak,
     )?);
     found.notes.push(format!(
-        "{} threads on each side. Wall time of the whole command, from its start to its end. Aconite's includes \
+        "Threads on each side: {}. Wall time of the whole command, from its start to its end. Aconite's includes \
          the clean twin, a third training that ART does not do, the ledger and the report.",
         bench.threads
     ));

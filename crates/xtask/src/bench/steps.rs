@@ -37,7 +37,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings> {
     }
     found.notes = vec![
         format!(
-            "{} threads on each side. The peer is eager PyTorch in f32 as people write it: NCHW, ReLU then pool.",
+            "Threads on each side: {}. The peer is eager PyTorch in f32 as people write it: NCHW, ReLU then pool.",
             bench.threads
         ),
         "A step gathers a random batch of u8 images, normalises, runs forward and backward, and updates by SGD \
