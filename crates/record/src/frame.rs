@@ -7,6 +7,7 @@ use std::sync::Arc;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as PhysicalType};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
@@ -67,23 +68,28 @@ impl Column {
     }
 }
 
-/// Writes columns as a parquet file (snappy) whose schema is called `name`.
-pub(crate) fn write(path: &Path, name: &str, columns: &[(String, Column)]) -> Result<(), Error> {
+/// The entry of a file's metadata that says which stage its numbers come from.
+const STAGE: &str = "aconite.stage";
+
+/// Writes columns as a parquet file (snappy) whose schema is called `name`. `stage` is the key of the stage that
+/// the numbers come from.
+pub(crate) fn write(path: &Path, name: &str, stage: &str, columns: &[(String, Column)]) -> Result<(), Error> {
     let n = columns.first().map_or(0, |(_, c)| c.len());
     if columns.iter().any(|(_, c)| c.len() != n) {
         return Err(Error::damaged(path, format_args!("the columns of the {name} differ in length")));
     }
-    let bytes = encode(name, columns).map_err(|e| Error::damaged(path, e))?;
+    let bytes = encode(name, stage, columns).map_err(|e| Error::damaged(path, e))?;
     write_whole(path, &bytes)
 }
 
-fn encode(name: &str, columns: &[(String, Column)]) -> Result<Vec<u8>, ParquetError> {
+fn encode(name: &str, stage: &str, columns: &[(String, Column)]) -> Result<Vec<u8>, ParquetError> {
     let fields = columns.iter().map(|(name, column)| column.field(name)).collect::<Result<_, _>>()?;
     let schema = Arc::new(Type::group_type_builder(name).with_fields(fields).build()?);
     let properties = WriterProperties::builder()
         .set_compression(Compression::SNAPPY)
         // A fixed writer name keeps the file's bytes the same for the same rows.
         .set_created_by("aconite".to_owned())
+        .set_key_value_metadata(Some(vec![KeyValue::new(STAGE.to_owned(), stage.to_owned())]))
         .build();
     let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::new(properties))?;
     let mut group = writer.next_row_group()?;
@@ -102,6 +108,13 @@ fn encode(name: &str, columns: &[(String, Column)]) -> Result<Vec<u8>, ParquetEr
     }
     group.close()?;
     writer.into_inner()
+}
+
+/// The key of the stage that a file's numbers come from; `None` if there is no such file or it does not say.
+pub fn stage_of(path: &Path) -> Option<String> {
+    let reader = SerializedFileReader::new(File::open(path).ok()?).ok()?;
+    let facts = reader.metadata().file_metadata().key_value_metadata()?;
+    facts.iter().find(|fact| fact.key == STAGE)?.value.clone()
 }
 
 /// Reads the columns of a parquet file. A file without rows has no columns.

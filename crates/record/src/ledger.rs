@@ -42,11 +42,12 @@ impl Ledger {
         self.index.is_empty()
     }
 
-    /// Writes the ledger as a parquet file (snappy).
+    /// Writes the ledger as a parquet file (snappy). `stage` is the key of the filter's stage, which
+    /// [`crate::stage_of`] gives back.
     ///
     /// # Errors
     /// The columns differ in length, or the file cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), Error> {
+    pub fn write(&self, path: &Path, stage: &str) -> Result<(), Error> {
         let mut columns = vec![
             ("index".to_owned(), Column::Int(self.index.clone())),
             ("given_label".to_owned(), Column::Int(self.given_label.clone())),
@@ -57,7 +58,7 @@ impl Ledger {
             columns.push((format!("score_{}", score.filter), Column::Real(score.values.clone())));
         }
         columns.push(("removed".to_owned(), Column::Bool(self.removed.clone())));
-        frame::write(path, "ledger", &columns)
+        frame::write(path, "ledger", stage, &columns)
     }
 
     /// Reads a ledger back.
@@ -111,7 +112,8 @@ mod tests {
             };
             let dir = tempfile::tempdir().unwrap();
             let path = dir.path().join("l.parquet");
-            ledger.write(&path).unwrap();
+            ledger.write(&path, "k").unwrap();
+            prop_assert_eq!(crate::stage_of(&path), Some("k".to_owned()));
             prop_assert_eq!(Ledger::read(&path).unwrap(), ledger);
         }
     }
@@ -121,7 +123,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("l.parquet");
         let ragged = Ledger { index: vec![0], ..Ledger::default() };
-        assert!(ragged.write(&path).is_err() && !path.exists());
+        assert!(ragged.write(&path, "k").is_err() && !path.exists());
         std::fs::write(&path, b"PAR1 not really").unwrap();
         assert!(Ledger::read(&path).is_err());
     }

@@ -21,6 +21,7 @@ pub use cell::{CellRow, Status, dotted, read_cells};
 pub use error::Error;
 pub use files::{append_line, write_new, write_whole};
 pub use flat::{ALWAYS, columns, leaves, read_flat, write_flat};
+pub use frame::stage_of;
 pub use ledger::{Ledger, Score};
 pub use predictions::Predictions;
 pub use provenance::Provenance;

@@ -23,11 +23,12 @@ pub struct Predictions {
 }
 
 impl Predictions {
-    /// Writes them as a parquet file (snappy).
+    /// Writes them as a parquet file (snappy). `stage` is the key of the evaluation's stage, which
+    /// [`crate::stage_of`] gives back.
     ///
     /// # Errors
     /// The columns differ in length, or the file cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), Error> {
+    pub fn write(&self, path: &Path, stage: &str) -> Result<(), Error> {
         let mut columns = vec![
             ("input".to_owned(), Column::Text(self.input.clone())),
             ("index".to_owned(), Column::Int(self.index.clone())),
@@ -38,7 +39,7 @@ impl Predictions {
         for (class, scores) in self.scores.iter().enumerate() {
             columns.push((format!("score_{class}"), Column::Real(scores.clone())));
         }
-        frame::write(path, "predictions", &columns)
+        frame::write(path, "predictions", stage, &columns)
     }
 
     /// Reads them back.
@@ -80,9 +81,9 @@ mod tests {
         };
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("p.parquet");
-        predictions.write(&path).unwrap();
+        predictions.write(&path, "k").unwrap();
         assert_eq!(Predictions::read(&path).unwrap(), predictions);
         let ragged = Predictions { index: vec![0], ..predictions };
-        assert!(ragged.write(&path).is_err());
+        assert!(ragged.write(&path, "k").is_err());
     }
 }

@@ -10,6 +10,9 @@ use crate::{Error, write_whole};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Samples {
+    /// Key of the stage that made the poison.
+    #[serde(default)]
+    pub stage: String,
     /// Name of the attack as shown in figures: its kind, and what varies over the grid.
     pub attack: String,
     /// Channels, height, width.

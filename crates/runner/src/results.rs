@@ -7,7 +7,7 @@ use aconite_core::Rows;
 use aconite_grid::{Error, Experiment};
 use aconite_plan::Stage;
 use aconite_record::{
-    CellRow, Ledger, Provenance, Samples, Score, append_line, read_cells, write_flat, write_whole,
+    CellRow, Ledger, Provenance, Samples, Score, append_line, read_cells, stage_of, write_flat, write_whole,
 };
 
 use crate::stages::{Failure, Workshop, read_poison, read_predictions, read_verdict};
@@ -104,6 +104,10 @@ impl Results {
         filter: &Stage,
         shop: &mut Workshop,
     ) -> Result<(), Failure> {
+        let path = self.path("ledger", cell, "parquet");
+        if stage_of(&path).as_deref() == Some(filter.key.as_str()) {
+            return Ok(());
+        }
         let poisoned = shop.poisoned(filter)?;
         let entry = shop.entry(&filter.key)?;
         let verdict = read_verdict(&entry)?;
@@ -117,7 +121,7 @@ impl Results {
             scores: vec![Score { filter: kind.to_owned(), values: verdict.scores }],
             removed: verdict.removed,
         };
-        ledger.write(&self.path("ledger", cell, "parquet")).map_err(|e| Failure::Failed(e.to_string()))
+        ledger.write(&path, filter.key.as_str()).map_err(|e| Failure::Failed(e.to_string()))
     }
 
     /// Writes what a cell's last model said of the test inputs, if its stage kept it.
@@ -127,15 +131,17 @@ impl Results {
         evaluate: &Stage,
         shop: &mut Workshop,
     ) -> Result<(), Failure> {
-        if evaluate.settings["evaluate"]["predictions"] != true {
+        let path = self.path("predictions", cell, "parquet");
+        let wanted = evaluate.settings["evaluate"]["predictions"] == true;
+        if !wanted || stage_of(&path).as_deref() == Some(evaluate.key.as_str()) {
             return Ok(());
         }
         let split = shop.split(evaluate)?;
         let entry = shop.entry(&evaluate.key)?;
         match read_predictions(&entry, &split.test)? {
-            Some(predictions) => predictions
-                .write(&self.path("predictions", cell, "parquet"))
-                .map_err(|e| Failure::Failed(e.to_string())),
+            Some(predictions) => {
+                predictions.write(&path, evaluate.key.as_str()).map_err(|e| Failure::Failed(e.to_string()))
+            }
             None => Ok(()),
         }
     }
@@ -150,16 +156,22 @@ impl Results {
     ) -> Result<(), Failure> {
         /// Rows shown; a figure has no room for more.
         const SHOWN: usize = 4;
+        let path = self.path("samples", name, "json");
+        if Samples::read(&path).is_ok_and(|kept| kept.stage == poison.key.as_str() && kept.attack == attack) {
+            return Ok(());
+        }
         let split = shop.split(poison)?;
         // Only images can be looked at.
         let Ok(images) = split.train.images() else { return Ok(()) };
         let entry = shop.entry(&poison.key)?;
+        let key = &poison.key;
         let poison = read_poison(&entry, split.train.rows())?;
         let changed = poison.content.as_ref().map(Rows::images).transpose()?;
         let shape = images.shape();
         let shown = 0..poison.rows.len().min(SHOWN);
         let clean = |i: usize| images.image(poison.rows[i]).to_vec();
         let samples = Samples {
+            stage: key.as_str().to_owned(),
             attack: attack.to_owned(),
             shape: [shape.channels, shape.height, shape.width],
             classes: split.train.classes().to_vec(),
@@ -169,7 +181,7 @@ impl Results {
             clean: shown.clone().map(clean).collect(),
             poisoned: shown.map(|i| changed.map_or_else(|| clean(i), |c| c.image(i).to_vec())).collect(),
         };
-        samples.write(&self.path("samples", name, "json")).map_err(|e| Failure::Failed(e.to_string()))
+        samples.write(&path).map_err(|e| Failure::Failed(e.to_string()))
     }
 
     fn path(&self, folder: &str, name: &str, ending: &str) -> PathBuf {

@@ -57,6 +57,7 @@ pub(crate) fn serve(store: PathBuf) -> anyhow::Result<()> {
 }
 
 fn serve_one(stage: &Stage, shop: &mut Workshop) -> Event {
+    aconite_train::release_memory();
     system::reset_peak_rss();
     let start = Instant::now();
     let mut watch = Reporter { last: Instant::now() };

@@ -76,7 +76,7 @@ impl Settings {
 fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings::parse(std::env::args().skip(1))?;
     set_threads(settings.threads.get() as usize);
-    let macs = macs(&settings.net).ok_or(format!("the work of {:?} is not known", settings.net))?;
+    let macs = aconite_nets::macs(&*net(&settings.net)?, settings.shape(), CLASSES)?;
     let params = parameters(&*net(&settings.net)?, settings.shape())?;
     let step_ms = median(steps(&settings)?);
     // Forward, gradient of the weights, gradient of the input: each as many multiply-adds as the first.
@@ -164,30 +164,6 @@ fn conv_gflops(kind: Kind) -> f64 {
         (0..25).map(|_| once()).collect()
     });
     2.0 * (batch * side * side * channels * channels * 9) as f64 / median(times) / 1e9
-}
-
-/// Multiply-adds of a forward pass of one image, in convolutions and linear layers.
-fn macs(net: &str) -> Option<u64> {
-    let conv = |side: u64, from: u64, to: u64, size: u64| side * side * from * to * size * size;
-    let head = |from: u64| from * CLASSES as u64;
-    match net {
-        "small_cnn" => Some(conv(28, 1, 32, 3) + conv(14, 32, 64, 3) + 64 * 7 * 7 * 128 + head(128)),
-        "resnet9" => {
-            let (a, b, c) = (32, 64, 128);
-            let body = conv(32, 3, a, 3) + conv(32, a, b, 3) + 2 * conv(16, b, b, 3) + conv(16, b, c, 3);
-            Some(body + conv(8, c, c, 3) + 2 * conv(4, c, c, 3) + head(c))
-        }
-        "preact_resnet18" => {
-            let first =
-                |side, from, to| conv(side, from, to, 3) + conv(side, to, to, 3) + conv(side, from, to, 1);
-            let second = |side, width| 2 * conv(side, width, width, 3);
-            let wide = [(16, 64, 128), (8, 128, 256), (4, 256, 512)];
-            let stages: u64 =
-                wide.iter().map(|&(side, from, to)| first(side, from, to) + second(side, to)).sum();
-            Some(conv(32, 3, 64, 3) + 2 * second(32, 64) + stages + head(512))
-        }
-        _ => None,
-    }
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

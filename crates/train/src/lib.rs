@@ -15,6 +15,7 @@ pub mod victims;
 
 pub use augment::Augment;
 pub use learner::{SgdLearner, Steps};
+pub use memory::release_memory;
 pub use model::NetModel;
 pub use optim::OPTIMIZERS;
 pub use resident::Resident;

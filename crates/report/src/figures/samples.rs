@@ -124,6 +124,7 @@ mod tests {
     #[test]
     fn the_factor_follows_the_largest_difference() {
         let with = |d: u8| Samples {
+            stage: String::new(),
             attack: "a".into(),
             shape: [1, 1, 2],
             classes: vec![],

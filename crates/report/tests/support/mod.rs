@@ -212,6 +212,7 @@ pub fn samples(attack: &str, channels: usize) -> Samples {
         image.iter().enumerate().map(pixel).collect()
     };
     Samples {
+        stage: String::new(),
         attack: attack.into(),
         shape: [channels, side, side],
         classes: ["T-shirt/top", "Trouser", "Pullover", "Dress", "Ankle boot"].map(str::to_owned).to_vec(),
@@ -228,7 +229,7 @@ pub fn write(dir: &Path, plan: &Plan) {
     let rows = rows(plan);
     write_cells(dir, &rows);
     for row in rows.iter().filter(|r| r.metric("recall").is_some()) {
-        ledger(row, plan.train_rows).write(&dir.join(format!("ledger/{}.parquet", row.cell))).unwrap();
+        ledger(row, plan.train_rows).write(&dir.join(format!("ledger/{}.parquet", row.cell)), "k").unwrap();
     }
     for attack in &plan.attacks {
         let kind = attack["kind"].as_str().unwrap();

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
 
+mod audit;
 mod bad_input;
 mod commands;
 mod effects;
