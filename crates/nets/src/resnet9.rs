@@ -12,7 +12,7 @@ use crate::{Kernel, Linear, Net, Network, Params, at_least};
 
 /// A nine-layer residual net that learns fast: the net to try an idea with on colour images.
 ///
-/// The layout is Page's (2018) at an eighth to a half of its widths: 32-64-128-128 for 64-128-256-512. Each
+/// The layout is Page's (2018) with narrower layers: 32-64-128-128 channels for 64-128-256-512. Each
 /// convolution is 3×3 with padding 1 and no bias, followed by batch normalisation and ReLU (CNR):
 /// CNR(32) → CNR(64), max-pool 2, x + CNR(CNR(x)) → CNR(128), max-pool 2 → CNR(128), max-pool 2,
 /// x + CNR(CNR(x)) → the maximum of each channel (the features, 128) → linear(classes). The stages are `stem`,

@@ -51,9 +51,8 @@ use module::Module;
 /// ±1/√fan_in; a one-dimensional `weight` with a `bias` beside it (a normalisation) 1 and 0; `running_mean`,
 /// `running_var` and `num_batches_tracked` 0, 1 and 0. All other parameters and buffers start as they are in
 /// the file. Parameters that do not require a gradient are not trained. Dropout in the module is drawn from
-/// the seed.
-/// In training, a batch of one row that the module refuses (batch normalisation of single values) is passed
-/// through it as in inference.
+/// the seed. In training, a batch of one row that the module refuses (batch normalisation of single values)
+/// is passed through it as in inference.
 ///
 /// The module computes in f32: `train.precision = "bf16"` is refused. The content of the file belongs to the
 /// key of every result, so a changed file is trained again. TorchScript is a program: load only files that
