@@ -1,6 +1,6 @@
 //! `aconite poison`: the poisoned set of a cell as files that other programs read.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use aconite_core::Goal;
 use aconite_data::export::{Export, Format, Manifest, Triggered, write};
@@ -65,7 +65,7 @@ fn poisons(prepared: &Prepared) -> Vec<(String, usize)> {
 fn export(
     stage: &Stage,
     shop: &mut Workshop,
-    dir: &PathBuf,
+    dir: &Path,
     format: ExportFormat,
 ) -> std::result::Result<Manifest, stages::Failure> {
     let split = shop.split(stage)?;
