@@ -62,6 +62,14 @@ enum Task {
     /// and the IDX files of Fashion-MNIST. Prints tables; the figures go to results/bench/. Ctrl-C
     /// loses only the topic that is being measured.
     Bench(bench::Options),
+    /// Kill runners and workers at random, many times, and compare what comes out
+    ///
+    /// The long form of a test of the suite, which kills 50 times.
+    Soak {
+        /// How often
+        #[arg(long, value_name = "N", default_value_t = 500)]
+        kills: u32,
+    },
     /// The gate: formatting, hygiene, lints, documentation, tests; stops at the first failure
     Check {
         /// Leave the tests out
@@ -113,6 +121,7 @@ fn perform(task: Task) -> Result<()> {
             workspace.become_program(&binary, &args)
         }
         Task::Test { args } => suite::run(&workspace(root)?, &args),
+        Task::Soak { kills } => suite::soak(&workspace(root)?, kills),
         Task::Bench(options) => bench::run(&workspace(root)?, &options),
         Task::Fmt => gate::format(&root),
         Task::Check { fast } => gate::run(&root, fast, &|| workspace(root.clone())),

@@ -49,6 +49,17 @@ pub(crate) fn run(workspace: &Workspace, args: &[OsString]) -> Result<()> {
     Ok(())
 }
 
+/// Runs the test that kills runners and workers, with this many kills and no limit of time.
+pub(crate) fn soak(workspace: &Workspace, kills: u32) -> Result<()> {
+    let mut command = workspace.cargo(["test", "--package", "aconite", "--test", "it", "kills::", "--"]);
+    command.arg("--nocapture").env("ACONITE_KILLS", kills.to_string());
+    let status = command.status().context("failed to start cargo test")?;
+    if !status.success() {
+        bail!("a disturbed run gave other results than an undisturbed one");
+    }
+    Ok(())
+}
+
 /// The user's arguments, and the whole workspace unless they name packages.
 fn add_arguments(command: &mut Command, args: &[OsString]) {
     let names_packages = args.iter().filter_map(|arg| arg.to_str()).any(|arg| {
