@@ -14,8 +14,8 @@ use tch::{Kind as Element, Tensor};
 ///
 /// For each class with features f₁ … fₙ (penultimate activations of the model trained on the poisoned set):
 /// R = [fᵢ − mean f], v its top right singular vector, score τᵢ = ((fᵢ − mean f)·v)²; the ⌊multiplier·ε·n⌋ rows
-/// with the highest scores go, the earlier row first on a tie. v is the top eigenvector of RᵀR, accumulated in
-/// double precision.
+/// with the highest scores go, the earlier row first on a tie. v is the top eigenvector of RᵀR in double
+/// precision, found by power iteration where there are more than 512 features.
 ///
 /// The paper bounds ε per class and lets the defender know it; here it is told unless `epsilon` or `remove` is
 /// set: the largest share of poisoned rows in any class, and every class loses the same share. The authors' code
@@ -147,19 +147,80 @@ fn count(share: f64, n: usize) -> usize {
     ((share * n as f64 + 1e-9).floor() as usize).min(n)
 }
 
+/// Features wider than this are too many for all eigenvectors of RᵀR when only the first is wanted.
+const WIDE: i64 = 512;
+
+/// The largest eigenvalue of RᵀR and its eigenvector, whose sign is arbitrary: squares do not care.
+fn exact(residuals: &Tensor) -> Result<(f64, Tensor)> {
+    // Eigenvalues ascend: the last column belongs to the largest.
+    let (values, vectors) = residuals.f_tr()?.f_matmul(residuals)?.f_linalg_eigh("L")?;
+    Ok((f64::try_from(values.f_select(0, -1)?)?, vectors.f_select(1, -1)?))
+}
+
+/// The same by power iteration: v ← RᵀRv / ‖RᵀRv‖ until v stands still. Where two directions are about equally
+/// strong it may stop at a mixture of the two, after so many steps that neither stands out.
+fn iterated(residuals: &Tensor) -> Result<(f64, Tensor)> {
+    /// Steps at most; each reads the features twice.
+    const STEPS: usize = 1000;
+    // The row that lies farthest out is the direction to begin with: it has a part of every strong one.
+    let far = residuals
+        .f_square()?
+        .f_sum_dim_intlist([1i64].as_slice(), false, Element::Double)?
+        .f_argmax(0, false)?;
+    let mut v = residuals.f_select(0, i64::try_from(far)?)?;
+    let norm = f64::try_from(v.f_norm()?)?;
+    if norm == 0.0 {
+        return Ok((0.0, v));
+    }
+    v = v.f_div_scalar(norm)?;
+    let mut top = 0.0;
+    for _ in 0..STEPS {
+        let next = residuals.f_tr()?.f_mv(&residuals.f_mv(&v)?)?;
+        top = f64::try_from(next.f_norm()?)?;
+        if top == 0.0 {
+            break;
+        }
+        let next = next.f_div_scalar(top)?;
+        let moved = f64::try_from(next.f_sub(&v)?.f_norm()?)?;
+        v = next;
+        if moved < 1e-9 {
+            break;
+        }
+    }
+    Ok((top, v))
+}
+
 /// Per row of the features of one class, the square of its projection on the top right singular vector of the
 /// centred features; `centered` says whether the row itself is centred too.
 fn projections(features: &Tensor, centered: bool) -> Result<Vec<f64>> {
     let raw = features.f_to_kind(Element::Double)?;
     let residuals = raw.f_sub(&raw.f_mean_dim([0i64].as_slice(), true, Element::Double)?)?;
-    // Eigenvalues ascend: the last column belongs to the largest. Its sign is arbitrary; squares do not care.
-    let (values, vectors) = residuals.f_tr()?.f_matmul(&residuals)?.f_linalg_eigh("L")?;
-    let (top, v) = (values.f_select(0, -1)?, vectors.f_select(1, -1)?);
+    let (top, v) = if residuals.size()[1] <= WIDE { exact(&residuals)? } else { iterated(&residuals)? };
     // Rows that differ by rounding alone have no direction.
     let all = f64::try_from(raw.f_square()?.f_sum(Element::Double)?)?;
-    if f64::try_from(top)? <= 1e-24 * all {
+    if top <= 1e-24 * all {
         return Ok(vec![0.0; raw.size()[0] as usize]);
     }
     let along = if centered { residuals } else { raw }.f_mv(&v)?;
     Ok(Vec::try_from(along.f_square()?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Device;
+
+    #[test]
+    fn the_iterated_direction_is_the_exact_one() {
+        // Smooth made-up features with one direction that stands out, and others that fall off.
+        let at = |n: i64| Tensor::arange(n, (Element::Double, Device::Cpu));
+        let (rows, columns) = (at(90).view([90, 1]), at(40).view([1, 40]));
+        let spread = (&rows * 0.7).sin() * 3.0 * (&columns * 0.3).cos() + (&rows * &columns * 0.37).sin();
+        let residuals = &spread - spread.mean_dim([0i64].as_slice(), true, Element::Double);
+        let ((a, u), (b, v)) = (exact(&residuals).unwrap(), iterated(&residuals).unwrap());
+        let cosine = u.dot(&v).abs().double_value(&[]);
+        assert!((a / b - 1.0).abs() < 1e-9 && (cosine - 1.0).abs() < 1e-9, "{a} {b} {cosine}");
+        let nothing = Tensor::zeros([5, 3], (Element::Double, Device::Cpu));
+        assert_eq!(iterated(&nothing).unwrap().0, 0.0);
+    }
 }
