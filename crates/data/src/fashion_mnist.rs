@@ -7,7 +7,7 @@ use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::idx::{IdxSet, Published};
+use crate::idx_set::{IdxSet, Published};
 use crate::{Places, Source, Split};
 
 /// 60,000 training and 10,000 test images of clothing in ten classes, grey 28×28.

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::fashion_mnist::CLASSES;
-use crate::idx::{IdxSet, Published, embedded};
+use crate::idx_set::{IdxSet, Published, embedded};
 use crate::{Places, Source, Split};
 
 /// 10,000 training and 2,000 test images of clothing in ten classes, grey 28×28; needs no file.

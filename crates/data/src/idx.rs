@@ -1,208 +1,130 @@
-//! IDX files (the format of MNIST), plain or gzipped, and sets made of four of them.
-//!
-//! Layout: two zero bytes, a type byte (8: unsigned byte), the number of dimensions, then each dimension as a
-//! big-endian u32, then the values.
+//! `idx`: a user's own images in MNIST's format.
 
-use std::fs::File;
-use std::io::{BufReader, Read};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use aconite_core::{Dataset, Error, Images, Result, Shape};
-use flate2::read::MultiGzDecoder;
-use sha2::{Digest, Sha256};
+use aconite_core::{Error, Rate, Result};
+use aconite_grid::Kind;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
+use crate::files::{about, fingerprint, in_file, open};
+use crate::formats::array::{Array, Element};
+use crate::formats::idx;
 use crate::places::existing;
-use crate::{Places, Split};
+use crate::tensors::{Layout, Pair, Plan, split};
+use crate::{Places, Source, Split, division};
 
-/// One published IDX file: its dimensions and the SHA-256 of its uncompressed bytes.
-#[derive(Debug)]
-pub(crate) struct Published {
-    /// Name without `.gz`.
-    pub(crate) name: &'static str,
-    /// Number of rows, then height and width for images.
-    pub(crate) dims: &'static [usize],
-    /// SHA-256 in hexadecimal.
-    pub(crate) sha256: &'static str,
+/// Images of your own in four IDX files, the format of MNIST, gzipped or not.
+///
+/// Images are unsigned bytes in rows × height × width, or rows × channels × height × width; labels are unsigned
+/// bytes from 0 without gaps.
+///
+/// Paper: none; it is your own data.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Idx {
+    /// The folder of the files, from the working directory or from `$ACONITE_DATA`.
+    pub path: String,
+    /// Its training images, here and below without `.gz`.
+    pub train_images: String,
+    /// Its training labels.
+    pub train_labels: String,
+    /// Its test images; none if empty, and then a share of the training rows is tested with.
+    pub test_images: String,
+    /// Its test labels.
+    pub test_labels: String,
+    /// Share of the rows of each class that become test rows if there are no test images, in (0, 1).
+    pub test_share: Rate,
+    /// Which rows these are.
+    pub split_seed: u64,
 }
 
-/// A set of four IDX files.
-#[derive(Debug)]
-pub(crate) struct IdxSet {
-    /// Folder name and kind.
-    pub(crate) name: &'static str,
-    /// Training images, training labels, test images, test labels.
-    pub(crate) files: [Published; 4],
-    /// Names of the ten classes.
-    pub(crate) classes: [&'static str; 10],
-    /// How to get the files.
-    pub(crate) hint: &'static str,
-}
-
-impl IdxSet {
-    /// The folder that holds the set.
-    pub(crate) fn folder(&self, places: &Places) -> Result<PathBuf> {
-        places.find(self.name, &self.files.each_ref().map(|f| f.name), self.hint)
-    }
-
-    /// The hashes, which [`IdxSet::load`] checks.
-    pub(crate) fn fingerprint(&self) -> String {
-        self.files.each_ref().map(|f| f.sha256).join(" ")
-    }
-
-    /// Reads and checks the four files.
-    pub(crate) fn load(&self, places: &Places) -> Result<Split> {
-        let folder = self.folder(places)?;
-        let bytes = |published: &Published| -> Result<Vec<u8>> {
-            let path = existing(&folder, published.name).ok_or_else(|| {
-                Error::new(format!("{} disappeared", folder.join(published.name).display()))
-            })?;
-            read(&path, published).map_err(|e| if e.hint.is_some() { e } else { e.hint(self.hint) })
-        };
-        self.join(bytes)
-    }
-
-    /// Builds the split from each file's values.
-    pub(crate) fn join(&self, bytes: impl Fn(&Published) -> Result<Vec<u8>>) -> Result<Split> {
-        let classes = Arc::new(self.classes.iter().map(|c| c.to_string()).collect::<Vec<_>>());
-        let part = |images: &Published, labels: &Published| -> Result<Dataset> {
-            let shape = Shape { channels: 1, height: images.dims[1], width: images.dims[2] };
-            let labels_read = bytes(labels)?.into_iter().map(usize::from).collect();
-            Dataset::new(Images::new(shape, bytes(images)?)?, labels_read, classes.clone())
-                .map_err(|e| Error::new(format!("{}: {}", labels.name, e.message)))
-        };
-        let [train_images, train_labels, test_images, test_labels] = &self.files;
-        Ok(Split { train: part(train_images, train_labels)?, test: part(test_images, test_labels)? })
+impl Default for Idx {
+    fn default() -> Self {
+        Self {
+            path: String::new(),
+            train_images: "train-images-idx3-ubyte".into(),
+            train_labels: "train-labels-idx1-ubyte".into(),
+            test_images: "t10k-images-idx3-ubyte".into(),
+            test_labels: "t10k-labels-idx1-ubyte".into(),
+            test_share: division::TEST_SHARE,
+            split_seed: 0,
+        }
     }
 }
 
-/// Reads a file, plain or gzipped by its name, and checks it against what was published.
-fn read(path: &Path, published: &Published) -> Result<Vec<u8>> {
-    let file = File::open(path).map_err(|e| Error::new(format!("{}: {e}", path.display())))?;
-    let reader: Box<dyn Read> = match path.extension().is_some_and(|e| e == "gz") {
-        true => Box::new(MultiGzDecoder::new(BufReader::new(file))),
-        false => Box::new(file),
+impl Kind for Idx {}
+
+impl Idx {
+    /// Settings and their files, all that are used.
+    fn files(&self, places: &Places) -> Result<Vec<(&'static str, PathBuf)>> {
+        let folder = places.own("path", &self.path)?;
+        let all = [
+            ("train_images", &self.train_images),
+            ("train_labels", &self.train_labels),
+            ("test_images", &self.test_images),
+            ("test_labels", &self.test_labels),
+        ];
+        let used = if self.test_images.is_empty() { 2 } else { 4 };
+        all.into_iter()
+            .take(used)
+            .map(|(key, name)| {
+                let path = existing(&folder, name).filter(|path| path.is_file()).ok_or_else(|| {
+                    Error::at(key, format!("{} is not there, nor with .gz", folder.join(name).display()))
+                })?;
+                Ok((key, path))
+            })
+            .collect()
+    }
+}
+
+/// Reads two files.
+fn pair(images: &(&'static str, PathBuf), labels: &(&'static str, PathBuf)) -> Result<Pair> {
+    let array = |(key, path): &(&'static str, PathBuf), rank: &[usize]| -> Result<Array> {
+        let opened = open(path).map_err(about(key))?;
+        idx::read(opened.reader, rank, opened.most, None)
+            .and_then(|idx| Array::new(idx.dims, Element::U8, idx.values))
+            .map_err(in_file(path))
+            .map_err(about(key))
     };
-    parse(reader, published).map_err(|what| Error::new(format!("{}: {what}", path.display())))
+    Ok(Pair {
+        content: array(images, &[3, 4])?,
+        labels: array(labels, &[1])?,
+        content_name: images.1.display().to_string(),
+        labels_name: labels.1.display().to_string(),
+        file: crate::csv::file_name(&images.1),
+    })
 }
 
-/// Reads values from a gzipped file that is part of the program.
-pub(crate) fn embedded(gzip: &[u8], published: &Published) -> Result<Vec<u8>> {
-    parse(MultiGzDecoder::new(gzip), published)
-        .map_err(|what| Error::new(format!("embedded {}: {what}", published.name)))
-}
-
-/// Reads the header and exactly the values it should announce. Never allocates by what a header claims: the
-/// size comes from the published dimensions.
-fn parse(mut reader: impl Read, published: &Published) -> std::result::Result<Vec<u8>, String> {
-    let values: usize = published.dims.iter().product();
-    let head = 4 + 4 * published.dims.len();
-    let mut all = Vec::with_capacity(head + values);
-    reader.by_ref().take((head + values) as u64 + 1).read_to_end(&mut all).map_err(|e| match e.kind() {
-        std::io::ErrorKind::UnexpectedEof => {
-            format!("the gzip stream is cut off after {} of {} bytes", all.len(), head + values)
-        }
-        _ => format!("not readable as gzip at byte {}: {e}", all.len()),
-    })?;
-    let magic = [0, 0, 8, published.dims.len() as u8];
-    if all.len() < 4 || all[..4] != magic {
-        let found: Vec<String> = all.iter().take(4).map(|b| format!("{b:02x}")).collect();
-        return Err(format!(
-            "not an IDX file of bytes with {} dimensions: the first bytes are [{}], expected [00 00 08 {:02x}]",
-            published.dims.len(),
-            found.join(" "),
-            magic[3]
-        ));
-    }
-    for (i, &expected) in published.dims.iter().enumerate() {
-        let at = 4 + 4 * i;
-        let Some(bytes) = all.get(at..at + 4) else {
-            return Err(format!("the header is cut off after {} of {head} bytes", all.len()));
+impl Source for Idx {
+    fn load(&self, places: &Places) -> Result<Split> {
+        let files = self.files(places)?;
+        let mut pairs = files.chunks_exact(2).map(|two| match two {
+            [images, labels] => pair(images, labels),
+            _ => Err(Error::at("path", "images and labels come in pairs")),
+        });
+        let train = pairs.next().unwrap_or_else(|| Err(Error::at("path", "there are no files")))?;
+        let test = pairs.next().transpose()?;
+        let plan = Plan {
+            layout: Layout::Nchw,
+            standardise: false,
+            test_share: self.test_share,
+            split_seed: self.split_seed,
         };
-        let found = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        if found as usize != expected {
-            return Err(format!(
-                "the header at byte {at} says {found} where the published file has {expected}"
-            ));
-        }
-    }
-    if all.len() != head + values {
-        let word = if all.len() < head + values { "ends after" } else { "goes on after" };
-        return Err(format!("{word} {} bytes, expected {}", all.len().min(head + values), head + values));
-    }
-    let digest: String = Sha256::digest(&all).iter().map(|b| format!("{b:02x}")).collect();
-    if digest != published.sha256 {
-        return Err(format!(
-            "SHA-256 of the uncompressed bytes is {digest}, the published file has {}",
-            published.sha256
-        ));
-    }
-    all.drain(..head);
-    Ok(all)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use flate2::{Compression, write::GzEncoder};
-    use std::io::Write;
-
-    // python: hashlib.sha256(bytes([0,0,8,1, 0,0,0,3, 7,8,9])).hexdigest()
-    const THREE: Published = Published {
-        name: "three",
-        dims: &[3],
-        sha256: "e660eb3c65f6f20ad59af8d770abce5d8a3aa1cb11cb12eb3a1f5215b9fac6a9",
-    };
-
-    fn whole() -> Vec<u8> {
-        vec![0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9]
+        split(train, test, &plan).map_err(about("path"))
     }
 
-    fn gzip(bytes: &[u8]) -> Vec<u8> {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(bytes).unwrap();
-        encoder.finish().unwrap()
+    fn fingerprint(&self, places: &Places) -> Result<String> {
+        let files = self.files(places)?;
+        let root = places.own("path", &self.path)?;
+        fingerprint(&root, files.iter().map(|(_, path)| path.as_path())).map_err(about("path"))
     }
 
-    fn fails(bytes: Vec<u8>) -> String {
-        parse(bytes.as_slice(), &THREE).unwrap_err()
+    fn licence(&self) -> &'static str {
+        "your own"
     }
 
-    #[test]
-    fn a_whole_file_is_read_plain_and_gzipped() {
-        assert_eq!(parse(whole().as_slice(), &THREE).unwrap(), [7, 8, 9]);
-        assert_eq!(embedded(&gzip(&whole()), &THREE).unwrap(), [7, 8, 9]);
-    }
-
-    #[test]
-    fn every_truncation_is_an_error() {
-        for cut in 0..whole().len() {
-            assert!(!fails(whole()[..cut].to_vec()).is_empty());
-        }
-        let zipped = gzip(&whole());
-        for cut in 0..zipped.len() - 8 {
-            assert!(embedded(&zipped[..cut], &THREE).is_err(), "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn lies_are_named() {
-        assert!(fails([whole(), vec![1]].concat()).contains("goes on after 11"));
-        let mut huge = whole();
-        huge[4] = 0x80;
-        assert!(fails(huge).contains("says 2147483651"));
-        let mut magic = whole();
-        magic[2] = 0x0d;
-        assert!(fails(magic).contains("00 00 0d 01"));
-        let mut flipped = whole();
-        flipped[10] = 8;
-        assert!(fails(flipped).contains("SHA-256"));
-        assert!(embedded(b"not gzip at all", &THREE).is_err());
-    }
-
-    #[test]
-    fn a_gzip_bomb_is_cut_off_at_the_published_size() {
-        let bomb = gzip(&[whole(), vec![0; 50_000_000]].concat());
-        assert!(embedded(&bomb, &THREE).unwrap_err().message.contains("goes on after 11"));
+    fn found(&self, places: &Places) -> Result<Option<PathBuf>> {
+        places.own("path", &self.path).map(Some)
     }
 }

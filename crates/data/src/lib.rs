@@ -3,18 +3,32 @@
 //! This crate owns file formats, where data sets are looked for, and the checks that what is found is what was
 //! published. What an experiment does with the rows is not known here.
 
+mod cifar_set;
+mod class_folders;
+mod columns;
+mod delimited;
+mod division;
+mod embedded;
 pub mod export;
-mod idx;
+mod files;
+mod formats;
+mod idx_set;
+mod mail_set;
+mod pictures;
 mod places;
 mod subset;
+mod tensors;
+mod vocabulary;
 
 use std::fmt::Debug;
 use std::path::PathBuf;
 
 use aconite_core::{Dataset, Result};
 
+pub use pictures::Colour;
 pub use places::Places;
-pub use subset::{Common, balanced};
+pub use subset::{Common, balanced, cut};
+pub use tensors::Layout;
 
 aconite_grid::family! {
     /// Every data set.
@@ -22,6 +36,23 @@ aconite_grid::family! {
         fashion_mnist_mini::FashionMnistMini,
         fashion_mnist::FashionMnist,
         mnist::Mnist,
+        cifar10::Cifar10,
+        cifar100::Cifar100,
+        svhn::Svhn,
+        gtsrb::Gtsrb,
+        sms_spam::SmsSpam,
+        spamassassin::Spamassassin,
+        rt_polarity::RtPolarity,
+        spambase::Spambase,
+        breast_cancer::BreastCancer,
+        nsl_kdd::NslKdd,
+        image_folder::ImageFolder,
+        mail_folder::MailFolder,
+        csv::Csv,
+        text_csv::TextCsv,
+        idx::Idx,
+        npz::Npz,
+        safetensors::Safetensors,
         exported::Exported,
         mock::Mock,
     }

@@ -13,8 +13,8 @@ use crate::{Places, Source, Split};
 
 /// Made-up grey 8×8 images that say their class in a pixel: for trying grids, the engine and reports.
 ///
-/// Row i has class i mod `classes`. Its pixel (0, 0) is the class and its pixel (0, 1) is ⌊i / classes⌋ mod 100;
-/// the others are black. The victim `mock` reads both, which gives its accuracy a closed form.
+/// Row i has class i mod `num_classes`. Its pixel (0, 0) is the class and its pixel (0, 1) is ⌊i / num_classes⌋
+/// mod 100; the others are black. The victim `mock` reads both, which gives its accuracy a closed form.
 ///
 /// Paper: none; nothing is learnt from it about poisoning.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -22,7 +22,7 @@ use crate::{Places, Source, Split};
 pub struct Mock {
     /// Classes, 2 to 256.
     #[schemars(range(min = 2, max = 256))]
-    pub classes: u32,
+    pub num_classes: u32,
     /// Training rows per class, at least 1.
     pub train_rows: NonZeroU32,
     /// Test rows per class, at least 1.
@@ -33,7 +33,7 @@ impl Default for Mock {
     fn default() -> Self {
         const TRAIN: NonZeroU32 = NonZeroU32::new(50).expect("not zero");
         const TEST: NonZeroU32 = NonZeroU32::new(100).expect("not zero");
-        Self { classes: 4, train_rows: TRAIN, test_rows: TEST }
+        Self { num_classes: 4, train_rows: TRAIN, test_rows: TEST }
     }
 }
 
@@ -45,7 +45,7 @@ const MOST: u64 = 10_000_000;
 impl Mock {
     fn rows(&self, per_class: NonZeroU32) -> Result<Dataset> {
         let shape = Shape { channels: 1, height: 8, width: 8 };
-        let classes = self.classes as usize;
+        let classes = self.num_classes as usize;
         let n = classes * per_class.get() as usize;
         let mut bytes = vec![0; n * shape.pixels()];
         for (i, image) in bytes.chunks_exact_mut(shape.pixels()).enumerate() {
@@ -59,11 +59,14 @@ impl Mock {
 
 impl Source for Mock {
     fn load(&self, _: &Places) -> Result<Split> {
-        if !(2..=256).contains(&self.classes) {
-            return Err(Error::at("classes", format!("{} classes: a byte tells 2 to 256", self.classes)));
+        if !(2..=256).contains(&self.num_classes) {
+            return Err(Error::at(
+                "num_classes",
+                format!("{} classes: a byte tells 2 to 256", self.num_classes),
+            ));
         }
         for (key, rows) in [("train_rows", self.train_rows), ("test_rows", self.test_rows)] {
-            if u64::from(self.classes) * u64::from(rows.get()) > MOST {
+            if u64::from(self.num_classes) * u64::from(rows.get()) > MOST {
                 return Err(Error::at(key, format!("more than {MOST} rows are not made up")));
             }
         }
@@ -99,7 +102,7 @@ mod tests {
     #[test]
     fn what_a_byte_cannot_tell_is_refused() {
         let refused = |mock: Mock| mock.load(&Places(vec![])).unwrap_err().setting;
-        assert_eq!(refused(Mock { classes: 257, ..Mock::default() }).as_deref(), Some("classes"));
+        assert_eq!(refused(Mock { num_classes: 257, ..Mock::default() }).as_deref(), Some("num_classes"));
         let many = NonZeroU32::new(u32::MAX).unwrap();
         assert_eq!(refused(Mock { train_rows: many, ..Mock::default() }).as_deref(), Some("train_rows"));
     }

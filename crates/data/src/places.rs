@@ -22,15 +22,45 @@ impl Places {
         Self(places.into_iter().flatten().collect())
     }
 
+    /// A file or folder that a setting names: as it is, or below the working directory or one of the places.
+    ///
+    /// # Errors
+    /// None is given, or it is nowhere: the message lists where it was looked for.
+    pub fn own(&self, key: &str, path: &str) -> Result<PathBuf> {
+        if path.is_empty() {
+            return Err(Error::at(key, format!("no {key} is given")).hint(format!("{key} = \"…\"")));
+        }
+        let given = PathBuf::from(path);
+        let mut looked = vec![given.clone()];
+        if given.is_relative() {
+            looked.extend(self.0.iter().map(|place| place.join(&given)));
+        }
+        if let Some(found) = looked.iter().find(|path| path.exists()) {
+            return Ok(found.clone());
+        }
+        let looked: Vec<String> = looked.iter().map(|path| path.display().to_string()).collect();
+        Err(Error::at(key, format!("{path:?} is not there; looked for {}", looked.join(", ")))
+            .hint("a relative path begins in the working directory or in $ACONITE_DATA"))
+    }
+
     /// The first folder `<place>/<name>` (or with `-` for `_`) that holds all `files`, each as it is or with
     /// `.gz`.
     ///
     /// # Errors
     /// None does: the message lists the folders and gives `hint`.
     pub fn find(&self, name: &str, files: &[&str], hint: &str) -> Result<PathBuf> {
-        let names = [name.to_owned(), name.replace('_', "-")];
-        let folders: Vec<PathBuf> =
-            self.0.iter().flat_map(|place| names.iter().map(|n| place.join(n))).collect();
+        let dashed = name.replace('_', "-");
+        self.find_any(name, &[name, &dashed], files, hint)
+    }
+
+    /// The first folder `<place>/<one of the folders>` that holds all `files`, for the data set `name`.
+    ///
+    /// # Errors
+    /// As [`Places::find`].
+    pub fn find_any(&self, name: &str, folders: &[&str], files: &[&str], hint: &str) -> Result<PathBuf> {
+        let mut folders: Vec<PathBuf> =
+            self.0.iter().flat_map(|place| folders.iter().map(|n| place.join(n))).collect();
+        folders.dedup();
         if let Some(folder) = folders.iter().find(|f| files.iter().all(|file| existing(f, file).is_some())) {
             return Ok(folder.clone());
         }
@@ -50,7 +80,9 @@ impl Places {
     }
 }
 
-/// The file `name` or `name.gz` in `folder`, if there.
+/// The file or folder `name`, or the file `name.gz`, in `folder`, if there.
 pub(crate) fn existing(folder: &Path, name: &str) -> Option<PathBuf> {
-    [name.to_owned(), format!("{name}.gz")].into_iter().map(|n| folder.join(n)).find(|p| p.is_file())
+    let plain = folder.join(name);
+    let zipped = folder.join(format!("{name}.gz"));
+    if plain.exists() { Some(plain) } else { Some(zipped).filter(|p| p.is_file()) }
 }

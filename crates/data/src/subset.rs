@@ -1,9 +1,13 @@
-//! Settings that every data set understands, and exact, class-balanced subsets.
+//! Settings that every data set understands: chosen classes, and exact, class-balanced subsets.
+
+use std::sync::Arc;
 
 use aconite_core::{Dataset, Error, Result, Seed};
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::Split;
 
 /// Settings that every data set understands.
 ///
@@ -11,12 +15,61 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Common {
-    /// Number of training rows to keep, drawn by the stream `data` in equal numbers from every class; all rows
-    /// if left out.
+    /// Classes to keep, by number, two or more, of training and test rows; they get the numbers 0, 1, … in the
+    /// order given. All classes if left out.
+    pub classes: Option<Vec<u32>>,
+    /// Number of training rows to keep, drawn by the stream `data` in equal numbers from every class (that is
+    /// kept); all rows if left out.
     pub train_size: Option<u32>,
 }
 
 impl Kind for Common {}
+
+/// Applies the common settings to a data set as it was read: first the classes, then the subset.
+///
+/// # Errors
+/// A class does not exist, or has too few rows.
+pub fn cut(whole: &Split, common: &Common, seed: Seed) -> Result<Split> {
+    let mut split = whole.clone();
+    if let Some(classes) = &common.classes {
+        let chosen = check(&split.train, classes)?;
+        split = Split { train: of_classes(&split.train, &chosen)?, test: of_classes(&split.test, &chosen)? };
+    }
+    if let Some(size) = common.train_size {
+        split.train = balanced(&split.train, size as usize, seed.derive("data"))?;
+    }
+    Ok(split)
+}
+
+/// The chosen classes, all of which exist, none twice.
+fn check(data: &Dataset, classes: &[u32]) -> Result<Vec<usize>> {
+    let chosen: Vec<usize> = classes.iter().map(|&class| class as usize).collect();
+    let info = data.info();
+    for (i, &class) in chosen.iter().enumerate() {
+        info.check_class("classes", class)?;
+        if chosen.iter().take(i).any(|&before| before == class) {
+            return Err(Error::at("classes", format!("class {class} is given twice")));
+        }
+    }
+    match chosen.len() {
+        0 | 1 => Err(Error::at("classes", format!("{} of the classes, expected two or more", chosen.len()))),
+        _ => Ok(chosen),
+    }
+}
+
+/// The rows of the chosen classes in their order, relabelled by the classes' places.
+fn of_classes(data: &Dataset, chosen: &[usize]) -> Result<Dataset> {
+    let place = |label: usize| chosen.iter().position(|&class| class == label);
+    let rows = data.rows_where(|label| place(label).is_some());
+    let labels: Vec<usize> = data.labels().iter().filter_map(|&label| place(label)).collect();
+    if let Some(class) = (0..chosen.len()).find(|class| !labels.contains(class)) {
+        let class = chosen.get(class).copied().unwrap_or_default();
+        return Err(Error::at("classes", format!("class {class} has no row in training or test set")));
+    }
+    let names = chosen.iter().filter_map(|&class| data.classes().get(class)).cloned().collect();
+    Dataset::new(data.rows().select(&rows), labels, Arc::new(names))?
+        .with_origins(data.origins().select(&rows))
+}
 
 /// Exactly `size` rows in their order, ⌊size/K⌋ or one more of each of the K classes; which classes have one
 /// more is drawn too.
@@ -55,6 +108,7 @@ fn smallest(data: &Dataset) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Places, Source};
     use aconite_core::{Images, Shape};
     use proptest::prelude::*;
     use std::sync::Arc;
@@ -80,6 +134,31 @@ mod tests {
                 let original = usize::from(id[0]) * 256 + usize::from(id[1]);
                 prop_assert_eq!(all.labels()[original], part.labels()[row]);
             }
+        }
+    }
+
+    #[test]
+    fn chosen_classes_get_the_numbers_of_their_places() {
+        let source = crate::mock::Mock::default();
+        let common = |classes: &[u32], train_size| Common { classes: Some(classes.to_vec()), train_size };
+        let whole = source.load(&Places(vec![])).unwrap();
+        let load = |common: &Common| cut(&whole, common, Seed(3));
+        let split = load(&common(&[3, 1], Some(31))).unwrap();
+        assert_eq!(**split.train.classes(), ["class 3", "class 1"]);
+        assert_eq!((split.train.len(), split.test.info().rows), (31, vec![100, 100]));
+        for data in [&split.train, &split.test] {
+            let images = data.images().unwrap();
+            for (row, &label) in data.labels().iter().enumerate() {
+                assert_eq!(images.image(row)[0], [3, 1][label]);
+            }
+        }
+        assert_eq!(split.test.origins().of(0), "row:2");
+        for (classes, what) in
+            [(&[1, 4][..], "0 to 3"), (&[1, 1], "twice"), (&[1], "two or more"), (&[], "two")]
+        {
+            let error = load(&common(classes, None)).unwrap_err();
+            assert_eq!(error.setting.as_deref(), Some("classes"));
+            assert!(error.message.contains(what), "{error}");
         }
     }
 

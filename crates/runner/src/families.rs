@@ -97,13 +97,18 @@ pub(crate) fn defense(settings: &Value) -> aconite_core::Result<Box<dyn Defense>
     build(defenses(), settings)
 }
 
-/// The data set of a cell's settings, without its common keys.
-pub(crate) fn source(settings: &Value) -> aconite_core::Result<Box<dyn Source>> {
+/// The settings of a data set's own kind, without the common keys.
+pub(crate) fn own(settings: &Value) -> Value {
     let (mut own, common) = (settings.clone(), Spec::of::<Common>("", &[]).defaults());
     if let (Some(own), Some(common)) = (own.as_object_mut(), common.as_object()) {
         own.retain(|key, _| !common.contains_key(key));
     }
-    build(DATASETS.iter(), &own)
+    own
+}
+
+/// The data set of a cell's settings.
+pub(crate) fn source(settings: &Value) -> aconite_core::Result<Box<dyn Source>> {
+    build(DATASETS.iter(), &own(settings))
 }
 
 /// The keys that all data sets understand.

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use aconite_core::{Info, Learner, Model, Poisoned, Seed};
-use aconite_data::{Places, Split, balanced};
+use aconite_data::{Places, Split, cut};
 use aconite_plan::{Entry, Key, Stage, Store};
 use serde_json::Value;
 
@@ -18,13 +18,21 @@ const KEPT: usize = 3;
 pub(crate) struct Workshop {
     pub(crate) store: Store,
     places: Places,
+    /// Data sets as they were read: reading takes longer than cutting.
+    wholes: Vec<(String, Rc<Split>)>,
     splits: Vec<(String, Rc<Split>)>,
     poisoned: Vec<(String, Rc<Poisoned>)>,
 }
 
 impl Workshop {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, places: Places::from_env(), splits: Vec::new(), poisoned: Vec::new() }
+        Self {
+            store,
+            places: Places::from_env(),
+            wholes: Vec::new(),
+            splits: Vec::new(),
+            poisoned: Vec::new(),
+        }
     }
 
     /// The data set of a stage, with the subset that its seed draws.
@@ -35,9 +43,22 @@ impl Workshop {
         if let Some((_, split)) = self.splits.iter().find(|(n, _)| *n == name) {
             return Ok(split.clone());
         }
-        let split = Rc::new(load_split(settings, seed, &self.places)?);
+        let whole = self.whole(settings)?;
+        let split = Rc::new(cut(&whole, &families::common(settings)?, seed)?);
         remember(&mut self.splits, name, split.clone());
         Ok(split)
+    }
+
+    /// A data set as it was read.
+    fn whole(&mut self, settings: &Value) -> Result<Rc<Split>, Failure> {
+        let own = families::own(settings);
+        let name = own.to_string();
+        if let Some((_, whole)) = self.wholes.iter().find(|(n, _)| *n == name) {
+            return Ok(whole.clone());
+        }
+        let whole = Rc::new(families::source(settings)?.load(&self.places)?);
+        remember(&mut self.wholes, name, whole.clone());
+        Ok(whole)
     }
 
     /// The training set of a stage with the poison of its input `poison` in it, if it has one.
@@ -90,13 +111,9 @@ fn remember<T>(kept: &mut Vec<(String, T)>, name: String, value: T) {
     kept.push((name, value));
 }
 
-/// Reads a data set and draws the subset that its settings ask for.
+/// Reads a data set and cuts it down to the classes and the subset that its settings ask for.
 pub(crate) fn load_split(settings: &Value, seed: Seed, places: &Places) -> aconite_core::Result<Split> {
-    let mut split = families::source(settings)?.load(places)?;
-    if let Some(size) = families::common(settings)?.train_size {
-        split.train = balanced(&split.train, size as usize, seed.derive("data"))?;
-    }
-    Ok(split)
+    cut(&families::source(settings)?.load(places)?, &families::common(settings)?, seed)
 }
 
 /// The seed of a stage.
