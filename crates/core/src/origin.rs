@@ -2,12 +2,34 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// Where each row of a data set came from: a file, and where several rows share one, the place in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 pub struct Origins {
     files: Arc<Vec<String>>,
     /// Per row: its file, and its place in it counted from 1; 0 where the row is the whole file.
     at: Arc<Vec<(u32, u32)>>,
+}
+
+/// Origins as they are stored.
+#[derive(Clone, Serialize, Deserialize)]
+struct Stored {
+    files: Vec<String>,
+    at: Vec<(u32, u32)>,
+}
+
+impl From<Origins> for Stored {
+    fn from(origins: Origins) -> Self {
+        Self { files: origins.files.to_vec(), at: origins.at.to_vec() }
+    }
+}
+
+impl From<Stored> for Origins {
+    fn from(stored: Stored) -> Self {
+        Self { files: Arc::new(stored.files), at: Arc::new(stored.at) }
+    }
 }
 
 impl Origins {

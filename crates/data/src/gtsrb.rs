@@ -178,6 +178,10 @@ impl Source for Gtsrb {
         Ok(Split { train: self.part(&root, &train)?, test: self.part(&root, &test)? })
     }
 
+    fn is_worth_keeping(&self) -> bool {
+        true
+    }
+
     fn fingerprint(&self, places: &Places) -> Result<String> {
         let root = folder(places)?;
         let (train_lists, test_list) = lists(&root)?;

@@ -120,6 +120,10 @@ impl Source for ImageFolder {
         list(&root, is_image).and_then(|listing| self.split(&listing)).map_err(about("path"))
     }
 
+    fn is_worth_keeping(&self) -> bool {
+        true
+    }
+
     fn fingerprint(&self, places: &Places) -> Result<String> {
         let root = places.own("path", &self.path)?;
         fingerprint(&root, list(&root, is_image).map_err(about("path"))?.paths())

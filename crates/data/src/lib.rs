@@ -76,6 +76,11 @@ pub trait Source: Debug + Send + Sync {
     /// published.
     fn load(&self, places: &Places) -> Result<Split>;
 
+    /// Whether the files take so long to decode that the decoded images are worth keeping in the store.
+    fn is_worth_keeping(&self) -> bool {
+        false
+    }
+
     /// What identifies the content, for the keys of results: hashes of the files.
     ///
     /// # Errors

@@ -173,6 +173,7 @@ fn like(stage: &Stage) -> Key {
     let optimizer = of("/train/optimizer/kind");
     let precision = of("/train/precision");
     Key::of(&match stage.name {
+        StageName::Data => json!([stage.name, data]),
         StageName::Poison => json!([stage.name, threads, data, kind("attack"), of("/attack/rate")]),
         StageName::Fit => {
             let parts: Vec<&str> = stage.inputs.iter().map(|(part, _)| part.as_str()).collect();
@@ -196,7 +197,7 @@ fn flops(name: StageName, size: &Size) -> f64 {
         StageName::Features => forward * size.train_rows,
         // Clean and triggered inputs.
         StageName::Evaluate => 2.0 * forward * size.test_rows,
-        StageName::Poison | StageName::Filter => 0.0,
+        StageName::Data | StageName::Poison | StageName::Filter => 0.0,
     }
 }
 
@@ -208,6 +209,7 @@ fn first_estimate(stage: &Stage, size: &Size, rate: f64) -> Cost {
     // The set as read, the poisoned copy, and the copy that a pass gathers its batches from.
     let held = 3.0 * data;
     let (bytes, memory) = match stage.name {
+        StageName::Data => (data, held),
         StageName::Poison => (0.05 * data, held),
         // Weights, gradients, momentum; every activation of a batch, about a number per 100 multiply-adds.
         StageName::Fit => (weights, held + 4.0 * weights + size.batch * size.macs / 100.0 * 4.0),

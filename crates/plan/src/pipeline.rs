@@ -17,6 +17,8 @@ use crate::{Key, Size};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StageName {
+    /// Decodes a data set whose files take long to read; no stage of the plan, only kept with them.
+    Data,
     /// Makes the poison.
     Poison,
     /// Trains a victim.
@@ -33,6 +35,7 @@ impl StageName {
     /// The word used in results.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Data => "data",
             Self::Poison => "poison",
             Self::Fit => "fit",
             Self::Features => "features",

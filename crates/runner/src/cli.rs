@@ -174,6 +174,8 @@ pub(crate) enum ExportFormat {
     Safetensors,
     /// train.npz and so on, for NumPy
     Npz,
+    /// Class folders of PNG files with train.csv and so on
+    ImageFolder,
 }
 
 #[derive(Debug, Args)]

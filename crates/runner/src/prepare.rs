@@ -6,7 +6,7 @@ use std::rc::Rc;
 use aconite_core::{Info, Role, RowKind, Seed, Work};
 use aconite_data::Places;
 use aconite_grid::{Error, Experiment, Point, Schema};
-use aconite_plan::{CellFacts, DefenseRole, Plan, Size};
+use aconite_plan::{CellFacts, DefenseRole, Plan, Size, Store};
 use serde_json::{Value, json};
 
 use crate::{families, stages, system};
@@ -67,11 +67,15 @@ fn row_bytes(kind: &RowKind) -> f64 {
     }
 }
 
-/// Builds and checks every cell.
+/// Builds and checks every cell. What was decoded of the data is kept in `store`, if one is given.
 ///
 /// # Errors
 /// The first setting that does not fit, with its place in the user's file.
-pub(crate) fn prepare(experiment: &Experiment, schema: &Schema) -> Result<Prepared, Error> {
+pub(crate) fn prepare(
+    experiment: &Experiment,
+    schema: &Schema,
+    store: Option<&Store>,
+) -> Result<Prepared, Error> {
     let places = Places::from_env();
     let environment = system::environment();
     let mut known: HashMap<String, Rc<Known>> = HashMap::new();
@@ -90,7 +94,7 @@ pub(crate) fn prepare(experiment: &Experiment, schema: &Schema) -> Result<Prepar
             Some(data) => data.clone(),
             None => {
                 // Which subset a seed draws is exact in its counts, so any seed stands for all.
-                let split = stages::load_split(dataset, Seed(0), &places).map_err(at("dataset"))?;
+                let split = stages::load_split(dataset, Seed(0), &places, store).map_err(at("dataset"))?;
                 let fingerprint =
                     families::source(dataset).and_then(|s| s.fingerprint(&places)).map_err(at("dataset"))?;
                 let data =

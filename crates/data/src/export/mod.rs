@@ -11,6 +11,7 @@
 //! the other) and `ends` (i64, where each ends). Labels are i64, `poisoned` is bool.
 
 mod arrays;
+mod folder;
 mod manifest;
 mod npz;
 
@@ -53,20 +54,20 @@ pub enum Format {
     Safetensors,
     /// `train.npz` and so on: NumPy's archives of plain arrays.
     Npz,
+    /// Class folders of PNG files, with `train.csv` and so on.
+    ImageFolder,
 }
 
-impl Format {
-    fn ending(self) -> &'static str {
-        match self {
-            Self::Safetensors => "safetensors",
-            Self::Npz => "npz",
-        }
-    }
+/// How the arrays of a set become the bytes of a file.
+type Encode = fn(&[Array]) -> Result<Vec<u8>>;
 
-    fn encode(self, arrays: &[Array]) -> Result<Vec<u8>> {
+impl Format {
+    /// The files of a format that keeps a set in one file: their ending, and what they hold.
+    fn single(self) -> Option<(&'static str, Encode)> {
         match self {
-            Self::Safetensors => arrays::safetensors(arrays),
-            Self::Npz => npz::encode(arrays),
+            Self::Safetensors => Some(("safetensors", arrays::safetensors)),
+            Self::Npz => Some(("npz", npz::encode)),
+            Self::ImageFolder => None,
         }
     }
 }
@@ -92,11 +93,17 @@ pub fn write(dir: &Path, export: &Export, format: Format, mut manifest: Manifest
         triggered: export.triggered.as_ref().map_or(0, |t| t.index.len()),
         poisoned: export.truth.poisoned.iter().filter(|&&p| p).count(),
     };
-    for (name, arrays) in sets(export) {
-        let name = format!("{name}.{}", format.ending());
-        let bytes = format.encode(&arrays)?;
-        manifest.files.insert(name.clone(), FileFacts { sha256: sha256(&bytes), bytes: bytes.len() as u64 });
-        std::fs::write(aside.path().join(name), bytes).map_err(fail)?;
+    match format.single() {
+        Some((ending, encode)) => {
+            for (name, arrays) in sets(export) {
+                let name = format!("{name}.{ending}");
+                let bytes = encode(&arrays)?;
+                let facts = FileFacts { sha256: sha256(&bytes), bytes: bytes.len() as u64 };
+                manifest.files.insert(name.clone(), facts);
+                std::fs::write(aside.path().join(name), bytes).map_err(fail)?;
+            }
+        }
+        None => folder::write(aside.path(), export, &mut manifest)?,
     }
     let text = serde_json::to_string_pretty(&manifest).map_err(|e| Error::new(e.to_string()))? + "\n";
     std::fs::write(aside.path().join(Manifest::FILE), text).map_err(fail)?;

@@ -14,7 +14,7 @@ pub(crate) fn check(experiments: &[PathBuf]) -> Result<Exit> {
     let mut exit = Exit::Done;
     for path in experiments {
         let prepared =
-            Experiment::read(path, &schema, &[]).and_then(|e| Ok((prepare::prepare(&e, &schema)?, e)));
+            Experiment::read(path, &schema, &[]).and_then(|e| Ok((prepare::prepare(&e, &schema, None)?, e)));
         match prepared {
             Ok((prepared, experiment)) => say(&format!(
                 "{}: {} cells ({} points, {} seeds), {} claims",

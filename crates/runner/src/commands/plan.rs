@@ -14,8 +14,8 @@ use crate::{Exit, prepare};
 pub(crate) fn plan(args: &cli::Plan) -> Result<Exit> {
     let schema = super::registry();
     let (_, experiment) = select(&args.selection, &schema)?;
-    let prepared = prepare::prepare(&experiment, &schema)?;
     let store = run::store()?;
+    let prepared = prepare::prepare(&experiment, &schema, Some(&store))?;
     let jobs = run::jobs(args.jobs, &prepared);
     let scheduler = Scheduler::new(&prepared.plan, &store, args.memory.unwrap_or_default().mb(), false)?;
     let left = scheduler.left();

@@ -19,12 +19,12 @@ use crate::{Exit, families, stages};
 pub(crate) fn poison(args: &cli::Poison) -> Result<Exit> {
     let schema = super::registry();
     let (_, experiment) = select(&args.selection, &schema)?;
-    let prepared = prepare(&experiment, &schema)?;
+    let store = run::store()?;
+    let prepared = prepare(&experiment, &schema, Some(&store))?;
     let found = poisons(&prepared);
     if found.is_empty() {
         return Err(Error::new("nothing is poisoned: no cell of the selection has an attack").into());
     }
-    let store = run::store()?;
     let stages: Vec<usize> = found.iter().map(|(_, stage)| *stage).collect();
     compute::compute(&prepared.plan.upto(&stages), &store, run::jobs(None, &prepared))?;
     let mut shop = Workshop::new(store);
@@ -94,6 +94,7 @@ fn export(
     let format = match format {
         ExportFormat::Safetensors => Format::Safetensors,
         ExportFormat::Npz => Format::Npz,
+        ExportFormat::ImageFolder => Format::ImageFolder,
     };
     Ok(write(dir, &export, format, manifest)?)
 }

@@ -38,16 +38,16 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
     let start = Instant::now();
     let schema = super::registry();
     let (whole, experiment) = select(&args.selection, &schema)?;
-    let prepared = prepare(&experiment, &schema)?;
+    let store = store()?;
+    let prepared = prepare(&experiment, &schema, Some(&store))?;
     let order: Vec<String> = match whole.cells() == experiment.cells() {
         true => prepared.cells.iter().map(|c| c.name.clone()).collect(),
-        false => prepare(&whole, &schema)?.cells.into_iter().map(|c| c.name).collect(),
+        false => prepare(&whole, &schema, Some(&store))?.cells.into_iter().map(|c| c.name).collect(),
     };
     let dir = args.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&experiment.name));
     let jobs = jobs(args.jobs, &prepared);
     let mut provenance = system::provenance(prepared.threads, jobs);
     let running: HashSet<&str> = prepared.cells.iter().map(|c| c.name.as_str()).collect();
-    let store = store()?;
     let results = Results::open(dir.clone(), &whole, order, &running, &provenance)?;
     let memory = args.memory.unwrap_or_default().mb();
     let mut scheduler =

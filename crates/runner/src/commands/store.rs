@@ -75,7 +75,7 @@ fn keep(experiments: &[PathBuf]) -> Result<Option<HashSet<Key>>> {
     let mut keys = HashSet::new();
     for path in experiments {
         let experiment = Experiment::read(path, &schema, &[])?;
-        let prepared = prepare::prepare(&experiment, &schema)?;
+        let prepared = prepare::prepare(&experiment, &schema, None)?;
         keys.extend(prepared.plan.stages.into_iter().map(|s| s.key));
     }
     Ok(Some(keys))

@@ -1,5 +1,6 @@
 //! What each stage computes: from its settings and its inputs in the store to its outputs.
 
+mod data;
 mod evaluate;
 mod features;
 mod filter;
@@ -67,6 +68,7 @@ pub(crate) fn compute(
 ) -> Result<Output, Failure> {
     aconite_train::set_threads(number(&stage.settings, "/environment/threads").unwrap_or(1));
     match stage.name {
+        StageName::Data => Err(Failure::Failed("data are read by the stages that need them".into())),
         StageName::Poison => poison::compute(stage, shop),
         StageName::Fit => fit::compute(stage, shop, watch),
         StageName::Features => features::compute(stage, shop),

@@ -7,7 +7,7 @@ use aconite_data::{Places, Split, cut};
 use aconite_plan::{Entry, Key, Stage, Store};
 use serde_json::Value;
 
-use super::{Failure, read_poison};
+use super::{Failure, data, read_poison};
 use crate::{families, tensors};
 
 /// Data sets and poisoned sets kept in memory; a sweep goes through few at a time.
@@ -56,7 +56,7 @@ impl Workshop {
         if let Some((_, whole)) = self.wholes.iter().find(|(n, _)| *n == name) {
             return Ok(whole.clone());
         }
-        let whole = Rc::new(families::source(settings)?.load(&self.places)?);
+        let whole = Rc::new(data::load(settings, &self.places, Some(&self.store))?);
         remember(&mut self.wholes, name, whole.clone());
         Ok(whole)
     }
@@ -112,8 +112,13 @@ fn remember<T>(kept: &mut Vec<(String, T)>, name: String, value: T) {
 }
 
 /// Reads a data set and cuts it down to the classes and the subset that its settings ask for.
-pub(crate) fn load_split(settings: &Value, seed: Seed, places: &Places) -> aconite_core::Result<Split> {
-    cut(&families::source(settings)?.load(places)?, &families::common(settings)?, seed)
+pub(crate) fn load_split(
+    settings: &Value,
+    seed: Seed,
+    places: &Places,
+    store: Option<&Store>,
+) -> aconite_core::Result<Split> {
+    cut(&data::load(settings, places, store)?, &families::common(settings)?, seed)
 }
 
 /// The seed of a stage.

@@ -305,6 +305,16 @@ fn a_poisoned_set_is_exported_and_read_back() {
     sandbox.ok(&["poison", "y.toml", "--out", "again", "--format", "npz"]);
     assert!(std::fs::read(sandbox.path("again/train.npz")).unwrap().starts_with(b"PK"));
 
+    sandbox.ok(&[&["poison", "e.toml", "--out", "png", "--format", "image-folder"], one.as_slice()].concat());
+    let rows = sandbox.rows("png/train.csv");
+    assert_eq!((rows.len(), rows.iter().filter(|r| r["poisoned"] == "true").count()), (200, 20));
+    sandbox.write(
+        "z.toml",
+        "dataset = { kind = 'image_folder', path = 'png', size = 8, colour = 'grey' }\nvictim = 'mock'\n",
+    );
+    sandbox.ok(&["run", "z.toml"]);
+    assert_eq!(sandbox.rows("results/z/cells.csv")[0]["clean_accuracy"], "1", "the same pixels and labels");
+
     // Several sets go into a folder each; nothing is written over.
     let ran = sandbox.ok(&["poison", "e.toml", "--out", "all"]);
     assert_eq!(ran.out.lines().count(), 4, "two rates, two seeds: {}", ran.out);

@@ -47,7 +47,8 @@ pub(crate) fn audit(args: &cli::Audit) -> Result<Exit> {
 fn train_and_filter(args: &cli::Audit) -> Result<Audit> {
     let schema = super::registry();
     let mut experiment = experiment::of(args, &schema)?;
-    let info = prepare(&experiment, &schema)?.info;
+    let store = run::store()?;
+    let info = prepare(&experiment, &schema, Some(&store))?.info;
     let (Some(info), Some(point)) = (info, experiment.points.first_mut()) else {
         return Err(Error::new("there is nothing to audit").into());
     };
@@ -55,13 +56,12 @@ fn train_and_filter(args: &cli::Audit) -> Result<Audit> {
         "poison_rate": class_rate(&info, args.poison_rate), "target_class": args.target_class,
     });
     let settings = point.settings.clone();
-    let prepared = prepare(&experiment, &schema)?;
+    let prepared = prepare(&experiment, &schema, Some(&store))?;
     let defense = families::defense(&settings["defense"]).map_err(|e| Error::new(e.message))?;
     let cell = prepared.plan.cells.first();
     let (Some(filter), Role::Filter(kind)) = (cell.and_then(|c| c.filter), defense.role()) else {
         return Err(no_filter(&args.defense).into());
     };
-    let store = run::store()?;
     let plan = prepared.plan.upto(&[filter]);
     compute::compute(&plan, &store, 1)?;
     let mut shop = Workshop::new(store);
