@@ -5,6 +5,7 @@
 //! and writes `figures/`, `tables/`, `report.html` and `report.md`. It needs no libtorch and no network, and
 //! the same files give the same bytes. [`summary::write_summary`] writes `summary.csv`.
 
+pub mod compare;
 mod error;
 mod figures;
 mod format;

@@ -41,6 +41,19 @@ pub(crate) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Compare two results: paired differences with intervals, and a verdict in words
+    Compare {
+        /// A results folder
+        first: PathBuf,
+        /// Another
+        second: PathBuf,
+        /// Compare this metric [default: clean_accuracy and attack_success]; may be repeated
+        #[arg(long, value_name = "NAME")]
+        metric: Vec<String>,
+        /// One JSON object per difference
+        #[arg(long)]
+        json: bool,
+    },
     /// List the kinds of every family, or of one
     List {
         /// dataset, victim, attack, defense, train.optimizer, train.schedule (plurals will do)

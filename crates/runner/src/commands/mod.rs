@@ -2,6 +2,7 @@
 
 mod audit;
 mod check;
+mod compare;
 mod compute;
 mod list;
 mod plan;
@@ -27,6 +28,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Check { experiments } => check::check(&experiments),
         Command::Report { dir } => report::report(&dir),
         Command::Verify { what, json } => verify::verify(&what, json),
+        Command::Compare { first, second, metric, json } => compare::compare(&first, &second, &metric, json),
         Command::List { family, json } => list::list(family.as_deref(), json),
         Command::Show { kind, json } => show::show(&kind, json),
         Command::Audit(args) => audit::audit(&args),

@@ -326,3 +326,25 @@ fn a_poisoned_set_is_exported_and_read_back() {
     assert_eq!(refused.code, Some(2));
     assert!(refused.err.contains("train.safetensors has 5 bytes"), "{}", refused.err);
 }
+
+#[test]
+fn two_results_are_compared_pair_by_pair() {
+    let sandbox = with("[0.0, 0.1]", "[0.1]");
+    sandbox.ok(&["run", "e.toml", "--out", "a"]);
+    sandbox.ok(&["run", "e.toml", "--out", "b", "--set", "victim.error=0.3"]);
+    let ran = sandbox.ok(&["compare", "a", "b", "--metric", "clean_accuracy"]);
+    assert!(ran.err.contains("victim.error: 0.1 → 0.3"), "{}", ran.err);
+    assert_eq!(ran.out.lines().count(), 6);
+    for line in ran.out.lines() {
+        assert!(
+            line.contains("0.9000 → 0.7000, -0.2000 [-0.2000, -0.2000], n = 2: lower in the second"),
+            "{line}"
+        );
+    }
+    let same = sandbox.ok(&["compare", "a", "a", "--json"]);
+    assert!(events(&same).iter().all(|d| d["verdict"] == "identical"));
+    for args in [["compare", "a", "none"].as_slice(), &["compare", "a", "b", "--metric", "luck"]] {
+        let refused = sandbox.run(args);
+        assert!(refused.code == Some(2) && refused.err.contains("hint: "), "{}", refused.err);
+    }
+}
