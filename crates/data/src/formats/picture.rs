@@ -36,10 +36,14 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Picture<'_>, Fault> {
         [b'P', ..] => pnm::read(bytes),
         [0x89, b'P', b'N', b'G', ..] => {
             let limits = limits();
+            // The size, which the format has in its first chunk, before anything is made of it.
+            let number = |at: usize| Some(u32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+            let (Some(width), Some(height)) = (number(16), number(20)) else {
+                return Err(Fault::byte(bytes.len() as u64, "not readable as PNG: the header is cut off"));
+            };
+            check_size(width, height)?;
             let decoder =
                 PngDecoder::with_limits(Cursor::new(bytes), limits.clone()).map_err(|e| fault("PNG", &e))?;
-            let (width, height) = decoder.dimensions();
-            check_size(width, height)?;
             if decoder.total_bytes() > (bytes.len() as u64).saturating_mul(DEFLATE * 8) {
                 let message = format!("{width}×{height} pixels, more than the file can hold");
                 return Err(Fault::byte(16, message));
@@ -50,6 +54,14 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Picture<'_>, Fault> {
             let decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(|e| fault("JPEG", &e))?;
             let (width, height) = decoder.dimensions();
             check_size(width, height)?;
+            // The decoder greys out what is missing.
+            let scan = bytes.windows(2).rposition(|two| two == [0xff, 0xda]).unwrap_or(0);
+            if !bytes.get(scan..).unwrap_or_default().windows(2).any(|two| two == [0xff, 0xd9]) {
+                return Err(Fault::byte(
+                    bytes.len() as u64,
+                    "the file is cut off: it has no end mark [ff d9]",
+                ));
+            }
             decode("JPEG", decoder, limits())
         }
         _ => Err(Fault::byte(
