@@ -114,12 +114,13 @@ pub(crate) fn records(
     let mut names: Option<StringRecord> = None;
     let mut record = StringRecord::new();
     let mut any = false;
-    let mut start = 1;
+    let mut start = 1u64;
     loop {
         let more = reader.read_record(&mut record);
         let last = shared.line(reader.position().byte());
         let inside = record.as_slice().bytes().filter(|&byte| byte == b'\n').count() as u64;
-        let line = last.saturating_sub(inside).max(1);
+        // A quote left open takes the file's last line feed with it.
+        let line = last.saturating_sub(inside).max(start.saturating_sub(1)).max(1);
         match more {
             Ok(true) => {}
             Ok(false) if any => return Ok(()),

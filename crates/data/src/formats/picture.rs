@@ -1,10 +1,11 @@
 //! Images as they lie in files: PNG, JPEG, PGM and PPM, told apart by their first bytes.
 
 use std::borrow::Cow;
-use std::io::Cursor;
+use std::io::{Cursor, ErrorKind};
 
-use image::codecs::{jpeg::JpegDecoder, png::PngDecoder};
+use image::codecs::png::PngDecoder;
 use image::{DynamicImage, ImageDecoder, ImageError, Limits};
+use jpeg_decoder::PixelFormat;
 
 use super::{Fault, hex, pnm};
 
@@ -43,32 +44,56 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Picture<'_>, Fault> {
             };
             check_size(width, height)?;
             let decoder =
-                PngDecoder::with_limits(Cursor::new(bytes), limits.clone()).map_err(|e| fault("PNG", &e))?;
+                PngDecoder::with_limits(Cursor::new(bytes), limits.clone()).map_err(|e| fault(&e))?;
             if decoder.total_bytes() > (bytes.len() as u64).saturating_mul(DEFLATE * 8) {
                 let message = format!("{width}×{height} pixels, more than the file can hold");
                 return Err(Fault::byte(16, message));
             }
-            decode("PNG", decoder, limits)
+            png(decoder, limits)
         }
-        [0xff, 0xd8, 0xff, ..] => {
-            let decoder = JpegDecoder::new(Cursor::new(bytes)).map_err(|e| fault("JPEG", &e))?;
-            let (width, height) = decoder.dimensions();
-            check_size(width, height)?;
-            // The decoder greys out what is missing.
-            let scan = bytes.windows(2).rposition(|two| two == [0xff, 0xda]).unwrap_or(0);
-            if !bytes.get(scan..).unwrap_or_default().windows(2).any(|two| two == [0xff, 0xd9]) {
-                return Err(Fault::byte(
-                    bytes.len() as u64,
-                    "the file is cut off: it has no end mark [ff d9]",
-                ));
-            }
-            decode("JPEG", decoder, limits())
-        }
+        [0xff, 0xd8, 0xff, ..] => jpeg(bytes),
         _ => Err(Fault::byte(
             0,
             format!("found [{}], expected the start of a PNG, JPEG, PPM or PGM", hex(bytes, 4)),
         )),
     }
+}
+
+fn jpeg(bytes: &[u8]) -> Result<Picture<'static>, Fault> {
+    let wrong = |error: jpeg_decoder::Error| match error {
+        jpeg_decoder::Error::Io(e) if e.kind() == ErrorKind::UnexpectedEof => {
+            Fault::byte(bytes.len() as u64, "not readable as JPEG: the file is cut off here")
+        }
+        other => Fault::new(format!("not readable as JPEG: {other}")),
+    };
+    let mut decoder = jpeg_decoder::Decoder::new(bytes);
+    decoder.set_max_decoding_buffer_size(ALLOC as usize);
+    decoder.read_info().map_err(wrong)?;
+    let missing = || Fault::new("not readable as JPEG: there is no frame");
+    let info = decoder.info().ok_or_else(missing)?;
+    check_size(info.width.into(), info.height.into())?;
+    let pixels = decoder.decode().map_err(wrong)?;
+    // The size may be told only behind the scan.
+    let info = decoder.info().ok_or_else(missing)?;
+    let (width, height) = (usize::from(info.width), usize::from(info.height));
+    let (channels, pixels) = match info.pixel_format {
+        PixelFormat::L8 => (1, pixels),
+        PixelFormat::L16 => (1, pixels.chunks_exact(2).filter_map(|two| two.first()).copied().collect()),
+        PixelFormat::RGB24 => (3, pixels),
+        // Adobe's files of four inks have them inverted, which the decoder undoes.
+        PixelFormat::CMYK32 => {
+            let light = |ink: &u8, black: &u8| (u32::from(255 - ink) * u32::from(255 - black) / 255) as u8;
+            let colours = pixels.chunks_exact(4).filter_map(|inks| match inks {
+                [c, m, y, k] => Some([light(c, k), light(m, k), light(y, k)]),
+                _ => None,
+            });
+            (3, colours.flatten().collect())
+        }
+    };
+    if pixels.len() != width * height * channels {
+        return Err(Fault::new(format!("not readable as JPEG: {} bytes of pixels", pixels.len())));
+    }
+    Ok(Picture { width, height, channels, pixels: pixels.into() })
 }
 
 fn limits() -> Limits {
@@ -79,9 +104,9 @@ fn limits() -> Limits {
     limits
 }
 
-fn decode(name: &str, mut decoder: impl ImageDecoder, limits: Limits) -> Result<Picture<'static>, Fault> {
-    decoder.set_limits(limits).map_err(|e| fault(name, &e))?;
-    let image = DynamicImage::from_decoder(decoder).map_err(|e| fault(name, &e))?;
+fn png(mut decoder: impl ImageDecoder, limits: Limits) -> Result<Picture<'static>, Fault> {
+    decoder.set_limits(limits).map_err(|e| fault(&e))?;
+    let image = DynamicImage::from_decoder(decoder).map_err(|e| fault(&e))?;
     let (width, height) = (image.width() as usize, image.height() as usize);
     let (channels, pixels) = match image.color().has_color() {
         true => (3, image.into_rgb8().into_raw()),
@@ -90,8 +115,8 @@ fn decode(name: &str, mut decoder: impl ImageDecoder, limits: Limits) -> Result<
     Ok(Picture { width, height, channels, pixels: pixels.into() })
 }
 
-fn fault(name: &str, error: &ImageError) -> Fault {
-    Fault::new(format!("not readable as {name}: {error}"))
+fn fault(error: &ImageError) -> Fault {
+    Fault::new(format!("not readable as PNG: {error}"))
 }
 
 /// Refuses sizes that no data set has.

@@ -293,7 +293,11 @@ fn folders_of_images() {
         with("2.jpg", jpeg_of(0, 8), &["2.jpg: "]),
         with("2.jpg", jpeg[..jpeg.len() / 2].to_vec(), &["2.jpg: "]),
         with("2.jpg", jpeg[..jpeg.len() - 2].to_vec(), &["2.jpg: ", "cut off"]),
-        with("2.jpeg", b"\xff\xd8\xff".to_vec(), &["2.jpeg: not readable as JPEG"]),
+        with(
+            "2.jpeg",
+            b"\xff\xd8\xff".to_vec(),
+            &["2.jpeg: byte 3: not readable as JPEG: the file is cut off"],
+        ),
         with(
             "2.png",
             b"<html>not found</html>".to_vec(),
@@ -620,4 +624,27 @@ fn a_header_that_announces_much_takes_nothing() {
     write(dir.path(), &idx_images(idx(&[1 << 31, 28, 28], &[0; 4])));
     let (memory, result) = largest(|| load("idx", &json!({ "path": "d" }), dir.path()));
     assert!(result.is_err() && memory < 100_000, "{memory} bytes at once");
+}
+
+#[cfg(unix)]
+#[test]
+fn names_and_links() {
+    use std::ffi::OsStr;
+    use std::fs;
+    use std::os::unix::{ffi::OsStrExt, fs::symlink};
+    let settings = json!({ "path": "d", "test_share": 0.5 });
+    let refused = |change: &dyn Fn(&std::path::Path), expected: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let mail = |name: &str| (name.to_owned(), b"x".to_vec());
+        write(dir.path(), &["d/ham/1", "d/ham/2", "d/spam/1", "d/spam/2"].map(mail));
+        assert!(load("mail_folder", &settings, dir.path()).is_ok());
+        change(&dir.path().join("d"));
+        let error = load("mail_folder", &settings, dir.path()).unwrap_err();
+        assert!(error.message.contains(expected), "{error}");
+    };
+    refused(&|d| fs::write(d.join(OsStr::from_bytes(b"ham/\xff")), "x").unwrap(), "\"\\xFF\" is not UTF-8");
+    refused(&|d| symlink("nowhere", d.join("spam/3")).unwrap(), "spam/3: No such file");
+    refused(&|d| symlink("3", d.join("spam/3")).unwrap(), "spam/3: ");
+    refused(&|d| symlink("..", d.join("spam/3")).unwrap(), "spam/3: not a file");
+    refused(&|d| symlink("/dev/zero", d.join("spam/3")).unwrap(), "spam/3: not a file");
 }

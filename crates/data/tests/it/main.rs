@@ -1,6 +1,9 @@
 //! Data sets as an experiment asks for them: by kind and settings, from files made up here.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // Helpers of tests stop at the first surprise as tests do.
+
 mod allocations;
+mod broken;
 mod hostile;
 mod made;
 mod own;
