@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use crate::allocations::largest;
 use crate::made::{gtsrb, gzip, idx, npy, npz, picture, tensors};
-use crate::{files, load, write};
+use crate::{Files, files, load, write};
 
 /// Broken variants of each set.
 const TIMES: u64 = 150;
 
-fn sets() -> Vec<(&'static str, Value, Vec<(String, Vec<u8>)>)> {
+fn sets() -> Vec<(&'static str, Value, Files)> {
     let rows: String =
         (0..12).map(|i| format!("{i},{},\"w {i}\",{}\n", ["tcp", "udp"][i % 2], i % 3)).collect();
     let table = format!("n,proto,text,label\n{rows}");

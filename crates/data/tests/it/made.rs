@@ -7,6 +7,8 @@ use image::{DynamicImage, ImageFormat, RgbImage};
 use zip::ZipWriter;
 use zip::write::FileOptions;
 
+use crate::Files;
+
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(bytes).unwrap();
@@ -92,7 +94,7 @@ pub(crate) fn jpeg_of(width: u16, height: u16) -> Vec<u8> {
 }
 
 /// The German traffic signs in the official layout: an image of 4×3 in each class, and a test image of class 7.
-pub(crate) fn gtsrb() -> Vec<(String, Vec<u8>)> {
+pub(crate) fn gtsrb() -> Files {
     let head = "Filename;Width;Height;Roi.X1;Roi.Y1;Roi.X2;Roi.Y2;ClassId\r\n";
     let ppm = |value: u8| [b"P6\n# made up\n4 3\n255\n".to_vec(), vec![value; 36]].concat();
     let mut files = Vec::new();
@@ -109,7 +111,7 @@ pub(crate) fn gtsrb() -> Vec<(String, Vec<u8>)> {
 }
 
 /// [`gtsrb`] with the one file whose path ends so changed, or taken away.
-pub(crate) fn gtsrb_with(end: &str, bytes: Option<&[u8]>) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn gtsrb_with(end: &str, bytes: Option<&[u8]>) -> Files {
     let mut files = gtsrb();
     let place = files.iter().position(|(name, _)| name.ends_with(end)).unwrap();
     match bytes {

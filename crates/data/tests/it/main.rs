@@ -37,11 +37,16 @@ fn write(root: &Path, files: &[(String, Vec<u8>)]) {
     for (name, bytes) in files {
         let path = root.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
+        // A new file: writing over an old one waits for the disk on some file systems.
+        let _ = fs::remove_file(&path);
         fs::write(path, bytes).unwrap();
     }
 }
 
 /// Files by name.
-fn files<const N: usize>(files: [(&str, Vec<u8>); N]) -> Vec<(String, Vec<u8>)> {
+type Files = Vec<(String, Vec<u8>)>;
+
+/// Files by name.
+fn files<const N: usize>(files: [(&str, Vec<u8>); N]) -> Files {
     files.map(|(name, bytes)| (name.to_owned(), bytes)).to_vec()
 }
