@@ -129,3 +129,45 @@ pub(crate) fn check_size(width: u32, height: u32) -> Result<(), Fault> {
         "an image of {width}×{height} pixels, expected 1 to {SIDE} a side and at most {PIXELS} in all"
     )))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{ImageFormat, RgbImage};
+    use proptest::prelude::*;
+
+    fn file(image: &DynamicImage, format: ImageFormat) -> Vec<u8> {
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    }
+
+    proptest! {
+        #[test]
+        fn png_keeps_every_pixel(width in 1u32..9, height in 1u32..9, first in any::<u8>()) {
+            let pixels: Vec<u8> = (0..width * height * 3).map(|i| first.wrapping_add((i * 37) as u8)).collect();
+            let image = DynamicImage::from(RgbImage::from_raw(width, height, pixels.clone()).unwrap());
+            let (plain, clear) = (file(&image, ImageFormat::Png), file(&image.to_rgba8().into(), ImageFormat::Png));
+            for bytes in [plain, clear, file(&image.to_rgb16().into(), ImageFormat::Png)] {
+                let picture = read(&bytes).unwrap();
+                prop_assert_eq!((picture.width, picture.height), (width as usize, height as usize));
+                prop_assert_eq!((picture.channels, &*picture.pixels), (3, &pixels[..]));
+            }
+            let grey = image.to_luma8();
+            let bytes = file(&grey.clone().into(), ImageFormat::Png);
+            prop_assert_eq!(&*read(&bytes).unwrap().pixels, grey.as_raw());
+        }
+    }
+
+    #[test]
+    fn jpeg_keeps_a_colour_and_grey() {
+        let image = DynamicImage::from(RgbImage::from_pixel(9, 5, image::Rgb([200, 100, 50])));
+        let bytes = file(&image, ImageFormat::Jpeg);
+        let picture = read(&bytes).unwrap();
+        assert_eq!((picture.width, picture.height, picture.channels), (9, 5, 3));
+        let near = |pixel: &[u8]| pixel.iter().zip([200u8, 100, 50]).all(|(a, b)| a.abs_diff(b) < 4);
+        assert!(picture.pixels.chunks(3).all(near), "{:?}", picture.pixels);
+        let bytes = file(&image.to_luma8().into(), ImageFormat::Jpeg);
+        assert_eq!(read(&bytes).unwrap().channels, 1);
+    }
+}
