@@ -14,6 +14,8 @@ use crate::{Places, Source, Split};
 ///
 /// Read from the four published IDX files, gzipped or not.
 ///
+/// Source: Zalando SE, github.com/zalandoresearch/fashion-mnist; MIT.
+///
 /// Paper: Xiao, Rasul, Vollgraf 2017, Fashion-MNIST: a novel image dataset for benchmarking machine learning
 /// algorithms (arXiv:1708.07747).
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]

@@ -15,8 +15,10 @@ use crate::{Places, Source, Split};
 ///
 /// The first 1,000 training and 200 test images of each class of Fashion-MNIST, in their original order.
 ///
+/// Source: Zalando SE, github.com/zalandoresearch/fashion-mnist; MIT.
+///
 /// Paper: Xiao, Rasul, Vollgraf 2017, Fashion-MNIST: a novel image dataset for benchmarking machine learning
-/// algorithms (arXiv:1708.07747); MIT licence.
+/// algorithms (arXiv:1708.07747).
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FashionMnistMini {}

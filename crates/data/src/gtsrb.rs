@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::{self, because, in_file, plain_name, relative};
 use crate::formats::csv::{Dialect, records};
+use crate::formats::picture::Picture;
 use crate::formats::resize::{Region, resize};
 use crate::formats::{Fault, pnm};
 use crate::pictures::paint_all;
@@ -22,7 +23,8 @@ use crate::{Places, Source, Split};
 /// files that it lists beside it, `Final_Test/Images/*.ppm`, and `GT-final_test.csv` (the one with the classes)
 /// in any folder above them. A part of the files is read as well, if the CSV files list no more than there is.
 /// Training rows are in the order of classes and of their CSV files. The images are resized bilinearly, with the
-/// same result as Pillow's.
+/// same result as Pillow's. Where an image has another size than its list says (there are copies of the set with all
+/// images resized), the corners of the sign are moved in proportion.
 ///
 /// Source: Institut für Neuroinformatik, Ruhr-Universität Bochum, benchmark.ini.rub.de; free for research, to be
 /// cited.
@@ -69,9 +71,28 @@ const COLUMNS: [&str; 8] = ["Filename", "Width", "Height", "Roi.X1", "Roi.Y1", "
 struct Sign {
     path: PathBuf,
     class: usize,
-    roi: Region,
-    /// Where the line is, for messages.
-    line: u64,
+    /// The sign's first column and row, and those behind its last.
+    corners: [(usize, usize); 2],
+    /// Width and height that the list gives the image.
+    listed: (usize, usize),
+}
+
+impl Sign {
+    /// The sign in an image of whatever size.
+    fn region(&self, picture: &Picture) -> Region {
+        // Rounded to the nearest; the list has the corners inside its size, which is not 0.
+        let moved = |at: usize, size: usize, listed: usize| (2 * at * size + listed) / (2 * listed.max(1));
+        let [first, behind] = self
+            .corners
+            .map(|(x, y)| (moved(x, picture.width, self.listed.0), moved(y, picture.height, self.listed.1)));
+        let (x, y) = (first.0.min(picture.width - 1), first.1.min(picture.height - 1));
+        Region {
+            x,
+            y,
+            width: (behind.0 - x.min(behind.0)).max(1),
+            height: (behind.1 - y.min(behind.1)).max(1),
+        }
+    }
 }
 
 fn folder(places: &Places) -> Result<PathBuf> {
@@ -127,8 +148,14 @@ fn signs(list: &Path, folder: &Path, class: Option<usize>) -> Result<Vec<Sign>> 
             let message = format!("the sign's corners ({x}, {y}) and ({right}, {bottom}) are turned round");
             return Err(Fault::line(line, message));
         }
-        let roi = Region { x, y, width: right - x + 1, height: bottom - y + 1 };
-        signs.push(Sign { path, class: found, roi, line });
+        let listed = (number(1)?, number(2)?);
+        if right >= listed.0 || bottom >= listed.1 {
+            let message =
+                format!("the sign's corner ({right}, {bottom}) is outside {}×{}", listed.0, listed.1);
+            return Err(Fault::line(line, message));
+        }
+        let corners = [(x, y), (right + 1, bottom + 1)];
+        signs.push(Sign { path, class: found, corners, listed });
         Ok(())
     })
     .map_err(in_file(list))?;
@@ -150,16 +177,7 @@ impl Gtsrb {
     fn paint(&self, sign: &Sign, image: &mut [u8]) -> Result<()> {
         let bytes = files::read(&sign.path, files::LARGEST)?;
         let picture = pnm::read(&bytes).map_err(in_file(&sign.path))?;
-        let region = if self.crop { sign.roi } else { Region::whole(&picture) };
-        if !region.fits(&picture) {
-            let (path, line) = (sign.path.display(), sign.line);
-            let Region { x, y, width, height } = region;
-            return Err(Error::new(format!(
-                "{path}: line {line} of its list puts the sign at ({x}, {y}) with {width}×{height} pixels, but the \
-                 image has {}×{}",
-                picture.width, picture.height
-            )));
-        }
+        let region = if self.crop { sign.region(&picture) } else { Region::whole(&picture) };
         resize(&picture, region, self.size as usize, 3, image);
         Ok(())
     }

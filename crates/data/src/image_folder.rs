@@ -20,7 +20,8 @@ use crate::{Places, Source, Split, division};
 /// The classes are the folders' names. With `train/` and `test/` above the class folders they are the training and
 /// the test set; without, of each class the share `test_share` is drawn by `split_seed`, the same for every seed of
 /// an experiment. Files are read by name; those that begin with a dot or have no name of an image are passed over.
-/// Every image becomes a square by bilinear resizing (as Pillow's); transparency is dropped.
+/// Every image becomes a square by bilinear resizing (as Pillow's); transparency is dropped, and a turn that a
+/// camera noted (EXIF) is not made.
 ///
 /// Paper: none; it is your own data.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]

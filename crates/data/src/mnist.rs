@@ -14,6 +14,8 @@ use crate::{Places, Source, Split};
 ///
 /// Read from the four published IDX files, gzipped or not.
 ///
+/// Source: LeCun, Cortes, Burges, yann.lecun.com/exdb/mnist; CC BY-SA 3.0.
+///
 /// Paper: LeCun, Bottou, Bengio, Haffner 1998, Gradient-based learning applied to document recognition.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

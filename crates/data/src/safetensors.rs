@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::csv::file_name;
 use crate::files::{about, fingerprint, in_file, read};
+use crate::formats::LARGEST;
 use crate::formats::safetensors::Tensors;
 use crate::npz::listed;
 use crate::tensors::{Layout, Pair, Plan, split};
@@ -59,7 +60,7 @@ impl Default for Safetensors {
 impl Kind for Safetensors {}
 
 /// Largest file.
-const MOST: u64 = 16 << 30;
+const MOST: u64 = 2 * LARGEST;
 
 impl Safetensors {
     fn files(&self, places: &Places) -> Result<Vec<PathBuf>> {

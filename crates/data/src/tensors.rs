@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aconite_core::{Dataset, Error, Images, Origins, Rate, Result, Shape};
+use aconite_core::{Dataset, Error, Images, Origins, Rate, Result, Rows, Shape};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -68,35 +68,50 @@ pub(crate) fn split(train: Pair, test: Option<Pair>, plan: &Plan) -> Result<Spli
         origins = origins.followed_by(&Origins::lines(&test.file, labels.len()));
         all.extend(labels);
     }
-    let (train_rows, test_rows) = match &test {
-        Some(_) => (0..all.len()).partition(|&row| row < labels.len()),
-        None => division::rows(&labels, &names, plan.test_share, plan.split_seed)?,
+    let n = labels.len();
+    let has_test = test.is_some();
+    let content = content(train, test, plan.layout)?;
+    let (train_rows, test_rows) = match has_test {
+        true => (0..all.len()).partition(|&row| row < n),
+        false => division::rows(&labels, &names, plan.test_share, plan.split_seed)?,
     };
-    let classes = Arc::new(names);
-    let whole = match train.content.element() {
-        Element::U8 if train.content.shape().len() > 2 => {
-            let (shape, mut bytes) = images(train.content, &train.content_name, plan.layout)?;
-            if let Some(test) = test {
-                let (other, more) = images(test.content, &test.content_name, plan.layout)?;
-                if other != shape {
-                    let message = format!("{}: images of {other}, expected {shape}", test.content_name);
-                    return Err(Error::new(message));
-                }
-                bytes.extend(more);
-            }
-            Dataset::new(Images::new(shape, bytes)?, all, classes)?
-        }
-        _ => {
-            let mut columns = None;
-            for pair in [Some(train), test].into_iter().flatten() {
-                gather(&pair, &mut columns)?;
-            }
-            let columns: Columns = columns.unwrap_or_default();
-            Dataset::new(columns.table(&train_rows, plan.standardise)?, all, classes)?
-        }
+    let rows: Rows = match content {
+        Content::Images(images) => images.into(),
+        Content::Columns(columns) => columns.table(&train_rows, plan.standardise)?.into(),
     };
-    let whole = whole.with_origins(origins)?;
+    let whole = Dataset::new(rows, all, Arc::new(names))?.with_origins(origins)?;
     Ok(Split { train: whole.select(&train_rows)?, test: whole.select(&test_rows)? })
+}
+
+enum Content {
+    Images(Images),
+    Columns(Columns),
+}
+
+/// What the training arrays, and behind them the test arrays, hold.
+fn content(train: Pair, test: Option<Pair>, layout: Layout) -> Result<Content> {
+    if train.content.element() != Element::U8 || train.content.shape().len() <= 2 {
+        let mut columns = None;
+        for pair in [Some(train), test].into_iter().flatten() {
+            gather(&pair, &mut columns)?;
+        }
+        return Ok(Content::Columns(columns.unwrap_or_default()));
+    }
+    let (shape, mut bytes) = images(train.content, &train.content_name, layout)?;
+    if let Some(test) = test {
+        let (found, name) = (test.content.kind(), test.content_name);
+        if test.content.element() != Element::U8 {
+            return Err(Error::new(format!(
+                "{name}: {found}, expected images of u8 as in the training rows"
+            )));
+        }
+        let (other, more) = images(test.content, &name, layout)?;
+        if other != shape {
+            return Err(Error::new(format!("{name}: images of {other}, expected {shape}")));
+        }
+        bytes.extend(more);
+    }
+    Ok(Content::Images(Images::new(shape, bytes)?))
 }
 
 /// The labels of a pair, checked against the number of its rows.
@@ -165,8 +180,14 @@ pub(crate) fn images(array: Array, name: &str, layout: Layout) -> Result<(Shape,
         );
     }
     let shape = Shape { channels, height, width };
+    if height == 0 || width == 0 {
+        return Err(Error::new(format!(
+            "{name}: images of {shape}, without pixels",
+            shape = by(array.shape())
+        )));
+    }
     let bytes = array.into_bytes();
-    if !turn || channels == 1 || shape.pixels() == 0 {
+    if !turn || channels == 1 {
         return Ok((shape, bytes));
     }
     let mut turned = Vec::with_capacity(bytes.len());

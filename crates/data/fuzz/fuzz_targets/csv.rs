@@ -16,7 +16,8 @@ fuzz_target!(|data: &[u8]| {
         let read = records(data, Dialect { delimiter, quotes, header }, |names, line, record| {
             assert_eq!(record.len(), *width.get_or_insert(record.len()));
             assert!(names.is_none_or(|names| names.len() == record.len()));
-            assert!(line > last);
+            // A carriage return alone ends a record, but no line.
+            assert!(line >= last);
             last = line;
             Ok(())
         });

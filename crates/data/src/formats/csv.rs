@@ -114,12 +114,13 @@ pub(crate) fn records(
     let mut names: Option<StringRecord> = None;
     let mut record = StringRecord::new();
     let mut any = false;
+    let mut start = 1u64;
     loop {
-        let start = shared.behind.get() + 1;
         let more = reader.read_record(&mut record);
         let last = shared.line(reader.position().byte());
         let inside = record.as_slice().bytes().filter(|&byte| byte == b'\n').count() as u64;
-        let line = last.saturating_sub(inside).max(1);
+        // A quote left open takes the file's last line feed with it.
+        let line = last.saturating_sub(inside).max(start.saturating_sub(1)).max(1);
         match more {
             Ok(true) => {}
             Ok(false) if any => return Ok(()),
@@ -127,6 +128,7 @@ pub(crate) fn records(
             Err(e) => return Err(fault(&e, start, line, names.as_ref(), dialect)),
         }
         shared.left.set(LONGEST + BUFFER);
+        start = last + 1;
         if record.as_slice().len() as u64 > LONGEST {
             return Err(Fault::line(line, TooLong.to_string()));
         }
@@ -152,7 +154,8 @@ fn named(record: &StringRecord, line: u64) -> Result<StringRecord, Fault> {
     }
 }
 
-/// The fault of a record that began after line `start` and, as far as is known, in line `at`.
+/// The fault of a record: `start` is the first line behind the record before it, `at` the line in which it
+/// begins, as far as that is known.
 fn fault(error: &csv::Error, start: u64, at: u64, names: Names, dialect: Dialect) -> Fault {
     match error.kind() {
         ErrorKind::UnequalLengths { expected_len, len, .. } => {

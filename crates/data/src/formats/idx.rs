@@ -5,7 +5,7 @@
 
 use std::io::Read;
 
-use super::{Fault, broken, by, exactly, hex, product};
+use super::{Fault, broken, by, check_bytes, exactly, hex, product};
 
 /// Values in so many dimensions.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,11 +54,7 @@ pub(crate) fn read(
         }
         dims.push(dim);
     }
-    let size = product(&dims).filter(|&size| size <= most);
-    let Some(size) = size else {
-        let message = format!("the header announces {} values, more than the file can hold", by(&dims));
-        return Err(Fault::byte(4, message));
-    };
+    let size = check_bytes(product(&dims), most, 4, &format!("{} values", by(&dims)))?;
     let values = exactly(reader, header.len() as u64, size)?;
     Ok(Idx { header, dims, values })
 }

@@ -74,6 +74,8 @@ impl fmt::Display for Fault {
     }
 }
 
+/// Bytes of the largest array that is read: a stream of zeros compresses a thousandfold, whatever it announces.
+pub(crate) const LARGEST: u64 = 4 << 30;
 /// Memory taken at once for content that is not read yet; more comes as the content does.
 const AT_ONCE: u64 = 64 << 20;
 
@@ -102,6 +104,19 @@ pub(crate) fn broken(error: &std::io::Error, at: u64, expected: u64) -> Fault {
             Fault::byte(at, format!("the compressed stream is cut off, expected {expected} bytes"))
         }
         _ => Fault::byte(at, format!("not readable: {error}")),
+    }
+}
+
+/// Refuses an array of `size` bytes that its file, of which at most `most` bytes can come, cannot hold, or that is
+/// too large in any case. No size is one beyond all counting.
+pub(crate) fn check_bytes(size: Option<u64>, most: u64, at: u64, what: &str) -> Result<u64, Fault> {
+    match size {
+        Some(size) if size <= most.min(LARGEST) => Ok(size),
+        Some(size) if size <= most => {
+            let message = format!("the header announces {what}, {size} bytes, expected at most {LARGEST}");
+            Err(Fault::byte(at, message))
+        }
+        _ => Err(Fault::byte(at, format!("the header announces {what}, more than the file can hold"))),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::array::{Array, Element, size};
-use super::{Fault, broken, by, exactly, hex};
+use super::{Fault, broken, by, check_bytes, exactly, hex};
 
 /// Longest header; NumPy itself refuses more than 10,000 characters.
 const HEADER: usize = 10_000;
@@ -36,10 +36,7 @@ pub(crate) fn read(mut reader: impl Read, most: u64) -> Result<Array, Fault> {
         return Err(Fault::byte(start as u64, "the array is in Fortran order, expected C order")
             .hint("save numpy.ascontiguousarray(…) of it"));
     }
-    let Some(n) = size(&header.shape, element).filter(|&n| n <= most) else {
-        let message = format!("the header announces {}, more than the file can hold", by(&header.shape));
-        return Err(Fault::byte(start as u64, message));
-    };
+    let n = check_bytes(size(&header.shape, element), most, start as u64, &by(&header.shape))?;
     Array::new(header.shape, element, exactly(reader, (start + length) as u64, n)?)
 }
 

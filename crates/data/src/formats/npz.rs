@@ -8,8 +8,6 @@ use zip::result::ZipError;
 use super::array::Array;
 use super::{Fault, npy};
 
-/// Bytes of the largest array.
-const MOST: u64 = 16 << 30;
 /// Deflate makes at most 1032 bytes of one.
 const DEFLATE: u64 = 1032;
 
@@ -41,7 +39,7 @@ impl<R: Read + Seek> Npz<R> {
             Err(ZipError::FileNotFound) => return Ok(None),
             Err(e) => return Err(Fault::new(format!("array {name:?}: {e}"))),
         };
-        let most = member.compressed_size().saturating_mul(DEFLATE).min(MOST);
+        let most = member.compressed_size().saturating_mul(DEFLATE);
         npy::read(member, most).map(Some).map_err(|fault| fault.about(&format!("array {name:?}")))
     }
 }
