@@ -27,7 +27,7 @@ impl Kind for FashionMnist {}
 pub(crate) const CLASSES: [&str; 10] =
     ["t-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"];
 
-const SET: IdxSet = IdxSet {
+pub(crate) const SET: IdxSet = IdxSet {
     name: "fashion_mnist",
     files: [
         Published {

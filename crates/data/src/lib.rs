@@ -10,6 +10,7 @@ mod delimited;
 mod division;
 mod embedded;
 pub mod export;
+pub mod fetch;
 mod files;
 mod formats;
 mod idx_set;

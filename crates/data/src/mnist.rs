@@ -25,7 +25,7 @@ impl Kind for Mnist {}
 
 const CLASSES: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
-const SET: IdxSet = IdxSet {
+pub(crate) const SET: IdxSet = IdxSet {
     name: "mnist",
     files: [
         Published {

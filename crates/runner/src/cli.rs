@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use aconite_grid::Override;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::commands::data::Data;
 use crate::system::Memory;
 
 /// A research simulator of training-time poisoning: it poisons a training set on purpose, trains the victim,
@@ -74,6 +75,9 @@ pub(crate) enum Command {
     Poison(Poison),
     /// Score the rows of your own data with a filter, the most suspicious first
     Audit(Audit),
+    /// Find, fetch and check data sets
+    #[command(subcommand)]
+    Data(Data),
     /// Look at the store of finished stages, or clean it up
     #[command(subcommand)]
     Store(Store),

@@ -4,6 +4,7 @@ mod audit;
 mod check;
 mod compare;
 mod compute;
+pub(crate) mod data;
 mod list;
 mod plan;
 mod poison;
@@ -33,6 +34,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Show { kind, json } => show::show(&kind, json),
         Command::Audit(args) => audit::audit(&args),
         Command::Poison(args) => poison::poison(&args),
+        Command::Data(args) => data::data(&args),
         Command::Store(args) => store::store(&args),
         Command::Schema => schema::schema(),
         Command::Completions { shell } => {

@@ -5,8 +5,17 @@
 mod audit;
 mod bad_input;
 mod commands;
+mod data;
 mod effects;
 mod kills;
 mod mock;
 mod program;
 mod reliability;
+
+// The server and the archives that the downloads themselves are tested with.
+#[allow(dead_code)] // not all of it is needed here
+#[path = "../../../data/src/fetch/server.rs"]
+mod server;
+#[allow(dead_code)]
+#[path = "../../../data/src/fetch/testing.rs"]
+mod testing;
