@@ -1,5 +1,4 @@
-//! Loads a data set several times and prints the median time and the growth of the peak memory: the measurements
-//! that the README quotes.
+//! Loads a data set several times and prints the median time and the growth of the peak memory.
 //!
 //! ```text
 //! cargo run --release -p aconite-data --example load -- mnist 9
