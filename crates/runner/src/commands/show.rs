@@ -70,6 +70,9 @@ fn knowledge(section: &Section, spec: &Spec) -> Option<Vec<String>> {
 }
 
 fn source(spec: &Spec) -> Result<()> {
+    if spec.defaults().get("path").is_some() {
+        return say("\nit reads your own files");
+    }
     let source = families::source(&spec.defaults()).map_err(anyhow::Error::new)?;
     let found = match source.found(&Places::from_env()) {
         Ok(None) => "embedded in the program".to_owned(),
