@@ -47,7 +47,7 @@ impl Places {
     /// `.gz`.
     ///
     /// # Errors
-    /// None does: the message lists the folders and gives `hint`.
+    /// None does: the message lists the folders and gives `hint`, and how to fetch it if that can be done.
     pub fn find(&self, name: &str, files: &[&str], hint: &str) -> Result<PathBuf> {
         let dashed = name.replace('_', "-");
         self.find_any(name, &[name, &dashed], files, hint)
@@ -75,6 +75,10 @@ impl Places {
         let message = match partly {
             Some(partly) => format!("the data set {name} is not complete: {partly}"),
             None => format!("the data set {name} is not on this machine; looked in {}", looked.join(", ")),
+        };
+        let hint = match crate::fetch::recipe(name).filter(|recipe| !recipe.files.is_empty()) {
+            Some(_) => format!("aconite data fetch {name}; or {hint}"),
+            None => hint.to_owned(),
         };
         Err(Error::at("kind", message).hint(hint))
     }

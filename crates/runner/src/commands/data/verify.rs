@@ -4,7 +4,7 @@ use aconite_data::Places;
 use anyhow::Result;
 use serde_json::json;
 
-use super::{Set, State, path::to_fetch, set, sets};
+use super::{Set, State, set, sets};
 use crate::Exit;
 use crate::commands::say;
 
@@ -60,19 +60,20 @@ fn judge(set: &Set, places: &Places, partly_is_damaged: bool) -> Verdict {
         State::Inside => "in the program".to_owned(),
         State::Here(folder) => folder.display().to_string(),
         State::Missing(error) if partly_is_damaged => return Verdict::Damaged(error.message),
-        State::Missing(error) => {
-            let error = to_fetch(error, set);
-            return Verdict::Absent(error.to_string());
-        }
+        State::Missing(error) => return Verdict::Absent(error.to_string()),
         State::Own => {
             return Verdict::Absent("it reads your own files: `aconite check` an experiment".into());
         }
     };
     match set.source.load(places) {
         Ok(_) => Verdict::Whole(place),
-        Err(error) => Verdict::Damaged(format!(
-            "{}; `aconite data fetch --fresh {}` puts it right",
-            error.message, set.kind
-        )),
+        Err(error) => {
+            let fetched = set.recipe.is_some_and(|recipe| !recipe.files.is_empty());
+            let cure = match fetched {
+                true => format!("; `aconite data fetch --fresh {}` puts it right", set.kind),
+                false => String::new(),
+            };
+            Verdict::Damaged(error.message + &cure)
+        }
     }
 }
