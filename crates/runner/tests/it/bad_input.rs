@@ -78,7 +78,10 @@ fn a_data_set_that_is_missing_or_damaged() {
     sandbox.write("data/mnist/t10k-labels-idx1-ubyte", "short");
     expect(&sandbox.run(&["run", "e.toml"]), &["data/mnist/", "not an IDX file", "[73 68 6f 72]"]);
     sandbox.write("data/mnist/train-labels-idx1-ubyte", "\0\0\u{8}\u{1}\0\0");
-    expect(&sandbox.run(&["run", "e.toml"]), &["train-labels-idx1-ubyte", "cut off after 6 of 8 bytes"]);
+    expect(
+        &sandbox.run(&["run", "e.toml"]),
+        &["train-labels-idx1-ubyte", "the header is cut off, expected 8 bytes"],
+    );
 }
 
 #[test]
