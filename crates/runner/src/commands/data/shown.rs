@@ -74,9 +74,9 @@ fn bar(have: u64, whole: Option<u64>) -> ProgressBar {
     let (bar, template) = match whole {
         Some(whole) => (
             ProgressBar::new(whole),
-            "  {bar:32.cyan/dim} {bytes} of {total_bytes} · {bytes_per_sec} · left {eta}",
+            "  {bar:32.cyan/dim} {decimal_bytes} of {decimal_total_bytes} · {decimal_bytes_per_sec} · left {eta}",
         ),
-        None => (ProgressBar::no_length(), "  {spinner} {bytes} · {bytes_per_sec}"),
+        None => (ProgressBar::no_length(), "  {spinner} {decimal_bytes} · {decimal_bytes_per_sec}"),
     };
     // The templates are constants; a wrong one shows indicatif's default bar.
     if let Ok(style) = ProgressStyle::with_template(template) {
