@@ -82,9 +82,17 @@ pub trait Model {
     /// # Errors
     /// As [`Model::scores`].
     fn predict(&self, rows: &Rows) -> Result<Vec<usize>> {
-        let best = Vec::<i64>::try_from(self.scores(rows)?.argmax(-1, false))?;
-        Ok(best.into_iter().map(|l| l as usize).collect())
+        best_class(&self.scores(rows)?)
     }
+}
+
+/// The class with the highest score per row of scores (rows × classes), the smaller class on a tie.
+///
+/// # Errors
+/// libtorch refused.
+pub fn best_class(scores: &Tensor) -> Result<Vec<usize>> {
+    let best = Vec::<i64>::try_from(scores.argmax(-1, false))?;
+    Ok(best.into_iter().map(|label| label as usize).collect())
 }
 
 /// Watches training. All methods do nothing by default.

@@ -25,7 +25,7 @@ pub use defense::{
 };
 pub use error::{Error, Result};
 pub use goal::{AsrScope, Goal, LabelMap};
-pub use learner::{Learner, Model, NamedTensors, Observer, Silent, Work};
+pub use learner::{Learner, Model, NamedTensors, Observer, Silent, Work, best_class};
 pub use origin::Origins;
 pub use poisoned::{Poison, Poisoned, Truth};
 pub use rate::{Rate, RateOf, budget};

@@ -4,10 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use aconite_plan::{Basis, Claim, Cost, Costs, Entry, Key, Plan, Queue, Stage, Store, StoreError};
+use aconite_plan::{Basis, Claim, Costs, Entry, Key, Plan, Queue, Stage, Store, StoreError};
 use serde_json::Value;
 
 use crate::executor::{Executor, Report};
+use crate::progress::Progress;
 
 /// How often a stage is tried when its worker dies or an input turns out damaged.
 const TRIES: usize = 3;
@@ -61,20 +62,21 @@ impl State {
     }
 }
 
-/// What the scheduler tells while it works.
+/// Who is told what happens while the scheduler works.
 pub(crate) trait Watch {
-    /// A stage starts in a slot.
-    fn start(&mut self, slot: usize, stage: &Stage, cost: &Cost);
-    /// Steps of the stage in a slot.
-    fn steps(&mut self, slot: usize, done: usize, total: usize);
-    /// The stage in a slot is over; whether its output is in the store.
-    fn end(&mut self, slot: usize, stage: &Stage, done: bool);
-    /// A stage that was missing turned out to be there: another run computed it.
-    fn found(&mut self, stage: &Stage, cost: &Cost);
-    /// Something worth a line.
-    fn note(&mut self, line: &str);
+    /// Where starts, steps, ends and notes are shown.
+    fn progress(&mut self) -> &mut Progress;
+
     /// The stages of a cell are all over.
-    fn cell(&mut self, cell: usize, states: &[State]) -> anyhow::Result<()>;
+    fn cell(&mut self, _cell: usize, _states: &[State]) -> anyhow::Result<()> {
+        Ok(())
+    }
+}
+
+impl Watch for Progress {
+    fn progress(&mut self) -> &mut Progress {
+        self
+    }
 }
 
 /// How a run ended.
@@ -196,13 +198,17 @@ impl<'a> Scheduler<'a> {
             }
             let Some((slot, report)) = executor.next(TICK) else { continue };
             if let Report::Progress(done, total) = report {
-                watch.steps(slot, done, total);
+                watch.progress().steps(slot, done, total);
                 continue;
             }
             let Some((stage, claim)) = running.remove(&slot) else { continue };
             self.queue.ended(stage);
             self.settle(stage, report, watch)?;
-            watch.end(slot, &self.plan.stages[stage], matches!(self.states[stage], State::Done(_)));
+            watch.progress().end(
+                slot,
+                &self.plan.stages[stage],
+                matches!(self.states[stage], State::Done(_)),
+            );
             drop(claim);
         }
     }
@@ -224,7 +230,7 @@ impl<'a> Scheduler<'a> {
             let claim = Claim::take(self.store, &stage.key)?;
             // Another run may have finished it since we looked.
             if let Some(entry) = look(self.store, stage, &mut self.notes)? {
-                watch.found(stage, self.queue.cost(i));
+                watch.progress().found(stage, self.queue.cost(i));
                 self.set(i, State::Done(entry.into()));
                 changed = true;
                 continue;
@@ -236,7 +242,7 @@ impl<'a> Scheduler<'a> {
             self.tries[i] += 1;
             match executor.start(slot, stage) {
                 Ok(()) => {
-                    watch.start(slot, stage, self.queue.cost(i));
+                    watch.progress().start(slot, stage, self.queue.cost(i));
                     self.queue.started(i);
                     self.states[i] = State::Running;
                     running.insert(slot, (i, claim));
@@ -264,14 +270,16 @@ impl<'a> Scheduler<'a> {
             },
             Report::Failed(why) => self.fail(stage, &why),
             Report::Died(why) if self.tries[stage] < TRIES => {
-                watch.note(&format!("{}: {why}; trying again, with nothing beside it", self.name(stage)));
+                watch
+                    .progress()
+                    .note(&format!("{}: {why}; trying again, with nothing beside it", self.name(stage)));
                 // Whatever killed it, running out of memory is the likeliest.
                 self.queue.alone(stage);
                 self.set(stage, State::Waiting);
             }
             Report::Died(why) => self.fail(stage, &why),
             Report::Input(key, what) => {
-                watch.note(&damaged(&key, &what));
+                watch.progress().note(&damaged(&key, &what));
                 self.store.remove(&key)?;
                 match self.plan.find(&key) {
                     Some(input) if self.tries[stage] < TRIES => {
@@ -328,7 +336,7 @@ impl<'a> Scheduler<'a> {
 
     /// Passes on notes, and tells of every cell whose stages have all ended since the last time.
     fn tell(&mut self, watch: &mut dyn Watch) -> anyhow::Result<()> {
-        self.notes.drain(..).for_each(|line| watch.note(&line));
+        self.notes.drain(..).for_each(|line| watch.progress().note(&line));
         for cell in std::mem::take(&mut self.complete) {
             // It may have lost a stage since, or have been told of.
             if self.left[cell] == Some(0) {

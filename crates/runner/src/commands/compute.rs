@@ -3,13 +3,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use aconite_grid::Error;
-use aconite_plan::{Cost, Plan, Stage, Store};
+use aconite_plan::{Plan, Store};
 use anyhow::{Result, bail};
 
 use super::run;
 use crate::executor::Local;
 use crate::progress::Progress;
-use crate::scheduler::{End, Scheduler, State, Watch};
+use crate::scheduler::{End, Scheduler};
 use crate::system::Memory;
 
 /// Computes what is missing of a plan in `jobs` workers.
@@ -25,45 +25,14 @@ pub(super) fn compute(plan: &Plan, store: &Store, jobs: usize) -> Result<()> {
     let interrupted: std::sync::Arc<AtomicBool> = run::on_interrupt()?;
     let slots = jobs.min(left.stages);
     let mut executor = Local::new(std::path::absolute(store.root())?, slots);
-    let mut bare = Bare { progress: Progress::new(0, left.stages, left.seconds, slots, false) };
-    let end = scheduler.run(&mut executor, &mut bare, &interrupted);
-    bare.progress.finish();
+    let mut progress = Progress::new(0, left.stages, left.seconds, slots, false);
+    let end = scheduler.run(&mut executor, &mut progress, &interrupted);
+    progress.finish();
     if end? == End::Interrupted || interrupted.load(Ordering::Relaxed) {
         bail!("interrupted: what was finished is kept in the store");
     }
     match scheduler.failure() {
         Some(why) => Err(Error::new(why.to_owned()).into()),
         None => Ok(()),
-    }
-}
-
-/// Shows progress and nothing else.
-struct Bare {
-    progress: Progress,
-}
-
-impl Watch for Bare {
-    fn start(&mut self, slot: usize, stage: &Stage, cost: &Cost) {
-        self.progress.start(slot, stage, cost);
-    }
-
-    fn steps(&mut self, slot: usize, done: usize, total: usize) {
-        self.progress.steps(slot, done, total);
-    }
-
-    fn end(&mut self, slot: usize, stage: &Stage, done: bool) {
-        self.progress.end(slot, stage, done);
-    }
-
-    fn found(&mut self, stage: &Stage, cost: &Cost) {
-        self.progress.found(stage, cost);
-    }
-
-    fn note(&mut self, line: &str) {
-        self.progress.note(line);
-    }
-
-    fn cell(&mut self, _: usize, _: &[State]) -> Result<()> {
-        Ok(())
     }
 }

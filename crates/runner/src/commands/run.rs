@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use aconite_grid::Error;
-use aconite_plan::{Cost, Stage, StageName, Store, StoreError};
+use aconite_plan::{StageName, Store, StoreError};
 use aconite_record::{CellRow, Provenance, Status};
 use aconite_report::label;
 use aconite_report::summary::points;
@@ -170,24 +170,8 @@ struct Session<'a> {
 }
 
 impl Watch for Session<'_> {
-    fn start(&mut self, slot: usize, stage: &Stage, cost: &Cost) {
-        self.progress.start(slot, stage, cost);
-    }
-
-    fn steps(&mut self, slot: usize, done: usize, total: usize) {
-        self.progress.steps(slot, done, total);
-    }
-
-    fn end(&mut self, slot: usize, stage: &Stage, done: bool) {
-        self.progress.end(slot, stage, done);
-    }
-
-    fn found(&mut self, stage: &Stage, cost: &Cost) {
-        self.progress.found(stage, cost);
-    }
-
-    fn note(&mut self, line: &str) {
-        self.progress.note(line);
+    fn progress(&mut self) -> &mut Progress {
+        &mut self.progress
     }
 
     fn cell(&mut self, index: usize, states: &[State]) -> Result<()> {

@@ -1,6 +1,6 @@
 //! `evaluate`: what a model does on the untouched and on the triggered test inputs.
 
-use aconite_core::{Dataset, Error, Goal, NamedTensors, Result, metrics};
+use aconite_core::{Dataset, Error, Goal, NamedTensors, Result, best_class, metrics};
 use aconite_plan::{Entry, Stage};
 use aconite_record::Predictions;
 use serde_json::{Map, Value, json};
@@ -19,7 +19,7 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> std::result::Result
     let model = shop.model(stage, &split.train.info())?;
     let settings = families::evaluate(&stage.settings["evaluate"])?;
     let scores = model.scores(test.rows())?;
-    let predicted = best(&scores)?;
+    let predicted = best_class(&scores)?;
     let mut said = NamedTensors::from([("clean_scores".to_owned(), scores)]);
     let mut value = Map::new();
     let mut put = |name: &str, share: Option<f64>| {
@@ -50,7 +50,7 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> std::result::Result
             let rows = test.rows_where(|label| map.counts(label, scope));
             let labels: Vec<usize> = rows.iter().map(|&row| test.labels()[row]).collect();
             let scores = model.scores(&trigger.stamped(test.rows(), &rows)?)?;
-            let predicted = best(&scores)?;
+            let predicted = best_class(&scores)?;
             let attacked: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
             said.insert("attacked_rows".into(), Tensor::from_slice(&attacked));
             said.insert("attacked_scores".into(), scores);
@@ -66,12 +66,6 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> std::result::Result
     Ok(Output { value: Value::Object(value), files })
 }
 
-/// The predicted labels by scores per class.
-fn best(scores: &Tensor) -> Result<Vec<usize>> {
-    let best = Vec::<i64>::try_from(scores.argmax(-1, false))?;
-    Ok(best.into_iter().map(|label| label as usize).collect())
-}
-
 /// What a finished `evaluate` stage's model said of `test`; `None` if it was not asked to keep it.
 pub(crate) fn read(entry: &Entry, test: &Dataset) -> std::result::Result<Option<Predictions>, Failure> {
     if !entry.manifest.files.contains_key(FILE) {
@@ -80,7 +74,7 @@ pub(crate) fn read(entry: &Entry, test: &Dataset) -> std::result::Result<Option<
     let mut named = tensors::decode(&entry.read(FILE)?)?;
     let mut all = Predictions { scores: vec![Vec::new(); test.num_classes()], ..Predictions::default() };
     let mut add = |input: &str, rows: &[usize], scores: Tensor| -> Result<()> {
-        all.predicted_label.extend(best(&scores)?.into_iter().map(|label| label as i64));
+        all.predicted_label.extend(best_class(&scores)?.into_iter().map(|label| label as i64));
         for (class, column) in all.scores.iter_mut().enumerate() {
             let scores = scores.select(1, class as i64).to_kind(Kind::Double).contiguous();
             column.extend(Vec::<f64>::try_from(scores)?);
