@@ -2,9 +2,16 @@
 
 use std::fmt::Debug;
 
-use crate::{Dataset, Goal, Info, Poison, Result, Seed, Trigger};
+use crate::{
+    Dataset, Error, Feed, Goal, Info, Learner, Model, Network, Observer, Poison, Result, Seed, Target,
+    Trigger,
+};
 
 /// An attack: the change of a training set, and what the adversary hopes for.
+///
+/// An attack that needs nothing but the data implements [`Attack::poison`]; one that looks at a model, tries
+/// the victim out or draws test inputs to be misread implements [`Attack::craft`] and says what it
+/// [`Attack::needs`].
 pub trait Attack: Debug + Send + Sync {
     /// What counts as success on data with these classes.
     fn goal(&self, info: &Info) -> Goal;
@@ -16,11 +23,40 @@ pub trait Attack: Debug + Send + Sync {
     /// Names the setting, its value and the range.
     fn check(&self, info: &Info) -> Result<()>;
 
+    /// What it is given beyond the training set.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    /// What identifies the content of a file that it reads; nothing if it is all in the settings. It belongs into
+    /// the key of whatever is computed with it.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    fn content(&self) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    /// How many times it is tried in a cell, each time with poison and a victim of its own; at least 1.
+    fn trials(&self) -> usize {
+        1
+    }
+
     /// Chooses and makes the poison. `seed` is the attack's own stream.
     ///
     /// # Errors
     /// The budget cannot be met.
-    fn poison(&self, clean: &Dataset, seed: Seed) -> Result<Poison>;
+    fn poison(&self, _clean: &Dataset, _seed: Seed) -> Result<Poison> {
+        Err(Error::new("this attack is crafted against a scene"))
+    }
+
+    /// Makes the poison of every trial.
+    ///
+    /// # Errors
+    /// The budget cannot be met, or the scene lacks what the attack needs.
+    fn craft(&self, scene: &Scene<'_>, _watch: &mut dyn Observer) -> Result<Vec<Poison>> {
+        Ok(vec![self.poison(scene.clean, scene.seed)?])
+    }
 
     /// The trigger that opens the backdoor, the same for training and test images; `None` when the attack
     /// has none.
@@ -28,4 +64,117 @@ pub trait Attack: Debug + Send + Sync {
     /// # Errors
     /// The rows are of a kind that it does not fit.
     fn trigger(&self, info: &Info, seed: Seed) -> Result<Option<Box<dyn Trigger>>>;
+
+    /// Its hand in the victim's input pipeline, for an adversary who controls training; `None` for one who
+    /// poisons data alone. `seed` is the attack's own stream.
+    ///
+    /// # Errors
+    /// The rows are of a kind that it does not fit.
+    fn feed(&self, _info: &Info, _seed: Seed) -> Result<Option<Box<dyn Feed>>> {
+        Ok(None)
+    }
+
+    /// Whether it has a hand in the victim's input pipeline.
+    fn feeds(&self) -> bool {
+        false
+    }
+
+    /// About how many forward passes of single rows making the poison takes, a backward pass counting as two: for
+    /// estimates of cost. `training` are those of training the victim once.
+    fn passes(&self, _info: &Info, _training: f64) -> f64 {
+        0.0
+    }
+}
+
+/// What an attack is given beyond the training set.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// A model of the victim's kind, trained on the clean set as the victim is, from other first weights. If
+    /// the victim transfers from a pretrained model, it is that model.
+    pub surrogate: bool,
+    /// The victim's learner, to be trained on trial.
+    pub victim: bool,
+    /// The test set, to draw the inputs from that are to be misread.
+    pub targets: bool,
+}
+
+/// What an attack works with.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// The training set before the attack.
+    pub clean: &'a Dataset,
+    /// The attack's own stream.
+    pub seed: Seed,
+    /// See [`Needs::surrogate`].
+    pub surrogate: Option<&'a dyn Model>,
+    /// See [`Needs::victim`].
+    pub victim: Option<&'a dyn Learner>,
+    /// See [`Needs::targets`].
+    pub test: Option<&'a Dataset>,
+}
+
+impl Debug for Scene<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scene")
+            .field("seed", &self.seed)
+            .field("rows", &self.clean.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'a> Scene<'a> {
+    /// A training set and the attack's stream, nothing else.
+    pub fn new(clean: &'a Dataset, seed: Seed) -> Self {
+        Self { clean, seed, surrogate: None, victim: None, test: None }
+    }
+
+    /// The surrogate.
+    ///
+    /// # Errors
+    /// The attack did not ask for one.
+    pub fn surrogate(&self) -> Result<&'a dyn Model> {
+        self.surrogate.ok_or_else(|| Error::new("the attack was given no surrogate"))
+    }
+
+    /// The surrogate's network.
+    ///
+    /// # Errors
+    /// There is no surrogate, or it is no network.
+    pub fn network(&self) -> Result<&'a dyn Network> {
+        self.surrogate()?.net()
+    }
+
+    /// The victim's learner.
+    ///
+    /// # Errors
+    /// The attack did not ask for it.
+    pub fn victim(&self) -> Result<&'a dyn Learner> {
+        self.victim.ok_or_else(|| Error::new("the attack was given no victim"))
+    }
+
+    /// Draws `trials` different test inputs of the class `source` that are to be read as `wanted`, from the
+    /// stream `targets`. If there is a surrogate, only inputs that it reads rightly are drawn.
+    ///
+    /// # Errors
+    /// There are fewer such inputs; the message says how many.
+    pub fn targets(&self, source: usize, wanted: usize, trials: usize) -> Result<Vec<Target>> {
+        let test = self.test.ok_or_else(|| Error::new("the attack was given no test set"))?;
+        let mut rows = test.rows_of(source);
+        if let (Some(model), false) = (self.surrogate, rows.is_empty()) {
+            let read = model.predict(&test.rows().select(&rows))?;
+            let mut read = read.into_iter();
+            rows.retain(|_| read.next() == Some(source));
+        }
+        if rows.len() < trials {
+            return Err(Error::at(
+                "trials",
+                format!(
+                    "{trials} targets are wanted, but only {} test inputs of class {source} can be one",
+                    rows.len()
+                ),
+            ));
+        }
+        let drawn = self.seed.derive("targets").shuffled(&rows).into_iter().take(trials);
+        Ok(drawn.map(|row| Target { row, wanted }).collect())
+    }
 }

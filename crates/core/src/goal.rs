@@ -12,6 +12,11 @@ pub enum Goal {
     Availability,
     /// Untouched inputs of a class are misread as the map says.
     Targeted(LabelMap),
+    /// Chosen test inputs, one a trial and untouched, are misread as `wanted`.
+    TargetedInputs {
+        /// The label that the adversary wants for them.
+        wanted: usize,
+    },
     /// Inputs with the trigger are misread as the map says.
     Backdoor(LabelMap),
 }
@@ -22,7 +27,7 @@ impl Goal {
         match self {
             Self::None => "none",
             Self::Availability => "availability",
-            Self::Targeted(_) => "targeted",
+            Self::Targeted(_) | Self::TargetedInputs { .. } => "targeted",
             Self::Backdoor(_) => "backdoor",
         }
     }
@@ -31,6 +36,7 @@ impl Goal {
     pub fn target(&self) -> Option<usize> {
         match self {
             Self::Targeted(map) | Self::Backdoor(map) => map.target(),
+            Self::TargetedInputs { wanted } => Some(*wanted),
             Self::None | Self::Availability => None,
         }
     }

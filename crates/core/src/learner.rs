@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tch::Tensor;
 
-use crate::{Dataset, Info, Result, Rows, Seed};
+use crate::{Course, Dataset, Error, Info, Network, Result, Rows, Seed};
 
 /// Tensors by name, as they go into and come out of a safetensors file.
 pub type NamedTensors = BTreeMap<String, Tensor>;
@@ -22,6 +22,35 @@ pub trait Learner {
     /// # Errors
     /// The numbers stopped being finite, or libtorch refused.
     fn fit(&self, data: &Dataset, seed: Seed, watch: &mut dyn Observer) -> Result<Box<dyn Model>>;
+
+    /// Learns by another course than `[train]` says: from given weights, another number of epochs, other steps.
+    ///
+    /// # Errors
+    /// As [`Learner::fit`]; and the victim is not trained in gradient steps.
+    fn fit_with(
+        &self,
+        _data: &Dataset,
+        _seed: Seed,
+        _course: Course<'_>,
+        _watch: &mut dyn Observer,
+    ) -> Result<Box<dyn Model>> {
+        Err(Error::new("this victim is not trained in gradient steps").hint("choose a net as victim"))
+    }
+
+    /// Whether it is trained in gradient steps, so that [`Learner::fit_with`] works and its models have a
+    /// network.
+    fn takes_steps(&self) -> bool {
+        false
+    }
+
+    /// Learns these rows again and again under other labels, for an adversary who tries labels out; `None` if that
+    /// is no faster than [`Learner::fit`].
+    ///
+    /// # Errors
+    /// As [`Learner::fit`].
+    fn relearns(&self, _rows: &Rows, _classes: usize) -> Result<Option<Box<dyn Relearns>>> {
+        Ok(None)
+    }
 
     /// What identifies the content of a file that the victim is read from; nothing if it is all in the
     /// settings. It belongs into the key of whatever is computed with it.
@@ -47,6 +76,15 @@ pub trait Learner {
     /// # Errors
     /// A tensor is missing or has another shape.
     fn restore(&self, info: &Info, tensors: &NamedTensors) -> Result<Box<dyn Model>>;
+}
+
+/// A learner that keeps what it computed of its rows and starts from its last model.
+pub trait Relearns {
+    /// The model of the rows under these labels: what [`Learner::fit`] gives, up to the solver's tolerance.
+    ///
+    /// # Errors
+    /// As [`Learner::fit`].
+    fn relearn(&mut self, labels: &[usize]) -> Result<Box<dyn Model>>;
 }
 
 /// What a model computes and holds.
@@ -76,6 +114,27 @@ pub trait Model {
 
     /// Everything needed to rebuild it.
     fn tensors(&self) -> NamedTensors;
+
+    /// The network, for those who need gradients or parts of it; `None` for a victim that is none.
+    fn network(&self) -> Option<&dyn Network> {
+        None
+    }
+
+    /// The trained weights by name. They share memory with the network: changing them changes the model.
+    fn weights(&self) -> Vec<(String, Tensor)> {
+        Vec::new()
+    }
+
+    /// The network.
+    ///
+    /// # Errors
+    /// The victim is none.
+    fn net(&self) -> Result<&dyn Network> {
+        self.network().ok_or_else(|| {
+            Error::new("the victim is no network: it has no gradients and no parts to look at")
+                .hint("choose a net as victim")
+        })
+    }
 
     /// The predicted label per row: the highest score, the smaller class on a tie.
     ///

@@ -11,24 +11,33 @@ mod error;
 mod goal;
 mod learner;
 pub mod metrics;
+mod network;
 mod origin;
 mod poisoned;
 mod rate;
+mod removal;
 mod rows;
 mod seed;
+pub mod similarity;
+mod steps;
 mod trigger;
 
-pub use attack::Attack;
+pub use attack::{Attack, Needs, Scene};
 pub use dataset::{Dataset, Info};
 pub use defense::{
-    ControlArm, Defense, Evidence, Filter, Knowledge, Role, Told, Verdict, by_score, top_scores,
+    Certificate, Certified, ControlArm, Damaged, Defense, Evidence, Filter, Findings, Flags, InputDetector,
+    Knowledge, ModelDetector, Reads, Regime, Repair, ReversedTrigger, Role, Subject, Told, Training, Verdict,
+    by_score, top_scores,
 };
 pub use error::{Error, Result};
 pub use goal::{AsrScope, Goal, LabelMap};
-pub use learner::{Learner, Model, NamedTensors, Observer, Silent, Work, best_class};
+pub use learner::{Learner, Model, NamedTensors, Observer, Relearns, Silent, Work, best_class};
+pub use network::{Mode, Network};
 pub use origin::Origins;
-pub use poisoned::{Poison, Poisoned, Truth};
+pub use poisoned::{Poison, Poisoned, Target, Truth};
 pub use rate::{Rate, RateOf, budget};
+pub use removal::{MAD_SCALE, Removal, median_and_mad};
 pub use rows::{Documents, Images, RowKind, Rows, Shape, Table};
 pub use seed::Seed;
+pub use steps::{Batch, Course, Feed, Pace, Part, Plain, Steps};
 pub use trigger::{ImageTrigger, Trigger};

@@ -62,6 +62,8 @@ pub struct Filtering {
     pub precision: Option<f64>,
     /// Area under the ROC curve of the scores.
     pub auroc: Option<f64>,
+    /// Average precision of the scores.
+    pub average_precision: Option<f64>,
 }
 
 /// Judges a filter against the truth.
@@ -78,6 +80,7 @@ pub fn filtering(scores: &[f64], removed: &[bool], poisoned: &[bool]) -> Filteri
         false_positive_rate: share(all_removed - caught, removed.len() - poisons),
         precision: share(caught, all_removed),
         auroc: auroc(scores, poisoned),
+        average_precision: average_precision(scores, poisoned),
     }
 }
 
@@ -105,6 +108,42 @@ pub fn auroc(scores: &[f64], positive: &[bool]) -> Option<f64> {
     }
     let n_pos = n_pos as f64;
     Some((rank_sum - n_pos * (n_pos + 1.0) / 2.0) / (n_pos * n_neg as f64))
+}
+
+/// Average precision: Σₖ (Rₖ − Rₖ₋₁)·Pₖ over the thresholds from the highest score down, precision Pₖ and recall
+/// Rₖ of what scores at least the k-th distinct score. `None` if there is no positive.
+pub fn average_precision(scores: &[f64], positive: &[bool]) -> Option<f64> {
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+    let all = positive.iter().filter(|p| **p).count();
+    if all == 0 {
+        return None;
+    }
+    let (mut sum, mut hits, mut at) = (0.0, 0, 0);
+    while at < order.len() {
+        let mut end = at;
+        let mut new = 0;
+        while end < order.len() && scores[order[end]] == scores[order[at]] {
+            new += usize::from(positive[order[end]]);
+            end += 1;
+        }
+        hits += new;
+        sum += new as f64 / all as f64 * hits as f64 / end as f64;
+        at = end;
+    }
+    Some(sum)
+}
+
+/// Wilson's 95 % interval of a share: `hits` in `all`, `None` of nothing.
+///
+/// Paper: Wilson 1927, Probable inference, the law of succession, and statistical inference. With p = hits/all
+/// and z = 1.959964: (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n).
+pub fn wilson(hits: usize, all: usize) -> Option<(f64, f64)> {
+    let (p, n) = (share(hits, all)?, all as f64);
+    let z2 = 1.959_963_984_540_054_f64.powi(2);
+    let half = (z2 * (p * (1.0 - p) / n + z2 / (4.0 * n * n))).sqrt();
+    let (center, scale) = (p + z2 / (2.0 * n), 1.0 + z2 / n);
+    Some((((center - half) / scale).max(0.0), ((center + half) / scale).min(1.0)))
 }
 
 #[cfg(test)]
@@ -164,6 +203,28 @@ mod tests {
         assert!((auc.unwrap() - 0.75).abs() < 1e-15);
         assert_eq!(auroc(&[1.0; 4], &[true, false, true, false]), Some(0.5));
         assert_eq!(auroc(&[2.0, 1.0], &[true, false]), Some(1.0));
+    }
+
+    #[test]
+    fn average_precision_with_numbers() {
+        // sklearn.metrics.average_precision_score([0,0,1,1,1], [.1,.4,.35,.8,.4]) == 0.8055555555555556
+        let positive = [false, false, true, true, true];
+        let ours = average_precision(&[0.1, 0.4, 0.35, 0.8, 0.4], &positive).unwrap();
+        assert!((ours - 0.805_555_555_555_555_6).abs() < 1e-12, "{ours}");
+        assert_eq!(average_precision(&[1.0, 2.0], &[false, false]), None);
+    }
+
+    #[test]
+    fn wilson_with_numbers() {
+        // p, n, z = 17/20, 20, 1.959963984540054; h = z*sqrt(p*(1-p)/n + z*z/4/n/n); c = p + z*z/2/n
+        // (c-h)/(1+z*z/n), (c+h)/(1+z*z/n) == (0.639581135259243, 0.9476312541037835)
+        let (lo, hi) = wilson(17, 20).unwrap();
+        assert!(
+            (lo - 0.639_581_135_259_243).abs() < 1e-12 && (hi - 0.947_631_254_103_783_5).abs() < 1e-12,
+            "{lo} {hi}"
+        );
+        assert_eq!(wilson(0, 10).unwrap().0, 0.0);
+        assert_eq!(wilson(0, 0), None);
     }
 
     proptest! {

@@ -11,6 +11,17 @@ pub struct Poison {
     pub labels: Vec<usize>,
     /// New content, one row per row of [`Poison::rows`], or `None` when it stays as it was.
     pub content: Option<Rows>,
+    /// The test input that is to be misread, for an attack that draws one.
+    pub target: Option<Target>,
+}
+
+/// A test input that the adversary wants to be misread, untouched as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    /// Its row in the test set.
+    pub row: usize,
+    /// The label that the adversary wants for it.
+    pub wanted: usize,
 }
 
 /// A training set with its poison in it.
@@ -101,7 +112,12 @@ mod tests {
     #[test]
     fn only_the_named_rows_change() {
         let clean = tiny(&[0, 1, 1, 0]);
-        let poison = Poison { rows: vec![1, 3], labels: vec![0, 0], content: Some(tiny_images(vec![7; 8])) };
+        let poison = Poison {
+            rows: vec![1, 3],
+            labels: vec![0, 0],
+            content: Some(tiny_images(vec![7; 8])),
+            target: None,
+        };
         let poisoned = Poisoned::new(&clean, &poison).unwrap();
         assert_eq!(poisoned.data().labels(), [0, 0, 1, 0]);
         assert_eq!(poisoned.data().images().unwrap().image(1), [7; 4]);
@@ -123,7 +139,7 @@ mod tests {
             (vec![0], vec![1], Some(vec![0; 8])),
             (vec![0], vec![], None),
         ] {
-            let poison = Poison { rows, labels, content: content.map(tiny_images) };
+            let poison = Poison { rows, labels, content: content.map(tiny_images), target: None };
             assert!(Poisoned::new(&clean, &poison).is_err());
         }
     }

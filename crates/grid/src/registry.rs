@@ -23,6 +23,9 @@ pub trait Kind: Default + Serialize + DeserializeOwned + JsonSchema + 'static {
     /// Raise it when the same settings give another result than before: stored results of the older
     /// version no longer count.
     const VERSION: u32 = 1;
+    /// The key that holds a list of kinds of the same section, if there is one. Its elements are resolved as the
+    /// section itself is, with their own defaults and errors.
+    const NESTED: Option<&'static str> = None;
 }
 
 /// A kind with its type erased: what parsing and printing need.
@@ -34,6 +37,8 @@ pub struct Spec {
     pub aliases: &'static [&'static str],
     /// [`Kind::VERSION`].
     pub version: u32,
+    /// [`Kind::NESTED`].
+    pub nested: Option<&'static str>,
     defaults: fn() -> Value,
     schema: fn() -> Value,
     resolve: fn(Spanned<DeValue<'static>>) -> Result<Value, toml::de::Error>,
@@ -67,6 +72,7 @@ impl Spec {
             kind,
             aliases,
             version: K::VERSION,
+            nested: K::NESTED,
             defaults: defaults::<K>,
             schema: schema::<K>,
             resolve: resolve::<K>,

@@ -69,16 +69,40 @@ fn resolve(
     let spec = kind(section, &mut table, span.clone(), sources)?;
     let common = take_common(section, &mut table);
     check_keys(section, &spec, &table, sources)?;
+    let nested = match spec.nested {
+        Some(key) => table.remove(key).map(|list| steps(section, key, list, sources)).transpose()?,
+        None => None,
+    };
     let read = |spec: &Spec, table: Table| {
         spec.resolve(Spanned::new(span.clone(), DeValue::Table(table))).map_err(|e| sources.toml_error(&e))
     };
     let mut settings = read(&spec, table)?;
+    if let (Some(key), Some(list), Some(settings)) = (spec.nested, nested, settings.as_object_mut()) {
+        settings.insert(key.to_owned(), list);
+    }
     if let (Some(spec), Some(settings)) = (&section.common, settings.as_object_mut())
         && let Value::Object(common) = read(spec, common)?
     {
         settings.extend(common);
     }
     Ok(settings)
+}
+
+/// Resolves a list of kinds of the same section.
+fn steps(
+    section: &Section,
+    key: &str,
+    list: Spanned<DeValue<'static>>,
+    sources: &Sources,
+) -> Result<Value, Error> {
+    let span = list.span();
+    let DeValue::Array(items) = list.into_inner() else {
+        return Err(sources
+            .error(span, format!("{key} must be a list of {}s", section.path))
+            .hint(format!("{key} = [{{ kind = \"…\" }}, {{ kind = \"…\" }}]")));
+    };
+    let resolved = items.iter().map(|item| resolve(section, Some(item), &[], sources));
+    Ok(Value::Array(resolved.collect::<Result<_, _>>()?))
 }
 
 /// Where a `nan` or `inf` stands, if anywhere: settings are kept as JSON, which has neither.

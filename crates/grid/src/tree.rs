@@ -9,14 +9,14 @@ use toml::de::DeValue;
 
 use crate::{Table, Tree};
 
-/// The value at a path.
+/// The value at a path. In a list a key is a number from 0.
 pub(crate) fn get<'a>(table: &'a Table, path: &[String]) -> Option<&'a Tree> {
     let (first, rest) = path.split_first()?;
-    let value = table.get(first.as_str())?;
-    match rest {
-        [] => Some(value),
-        _ => get(value.get_ref().as_table()?, rest),
-    }
+    rest.iter().try_fold(table.get(first.as_str())?, |value, key| match value.get_ref() {
+        DeValue::Table(table) => table.get(key.as_str()),
+        DeValue::Array(items) => items.get(key.parse::<usize>().ok()?),
+        _ => None,
+    })
 }
 
 /// Puts a value at a path, making tables on the way. A string on the way is a kind in short form and becomes

@@ -95,6 +95,13 @@ impl Params {
         self.named.iter().filter(|n| n.trained).map(|n| n.tensor.shallow_clone()).collect()
     }
 
+    /// The trained weights with their names, in the order in which they were asked for, sharing memory with the
+    /// network.
+    pub fn named_trainable(&self) -> Vec<(String, Tensor)> {
+        let trained = self.named.iter().filter(|n| n.trained);
+        trained.map(|n| (n.name.clone(), n.tensor.shallow_clone())).collect()
+    }
+
     /// Copies of all weights and buffers by name, in plain (out × in × height × width) layout.
     pub fn tensors(&self) -> NamedTensors {
         self.named.iter().map(|n| (n.name.clone(), n.tensor.detach().contiguous().copy())).collect()

@@ -1,6 +1,7 @@
 use super::*;
 use aconite_core::Seed;
 use tch::Device;
+use tch::Tensor;
 
 mod golden;
 
