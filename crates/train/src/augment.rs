@@ -30,8 +30,8 @@ pub enum Augment {
 }
 
 impl Augment {
-    /// Changes a batch (u8, B×H×W×C).
-    pub(crate) fn apply(self, batch: &Tensor, rng: &mut ChaCha8Rng) -> Tensor {
+    /// Changes a batch, u8 B×H×W×C. `Crop` and `Flip` also take floats and are differentiable.
+    pub fn apply(self, batch: &Tensor, rng: &mut ChaCha8Rng) -> Tensor {
         let size = batch.size();
         let (b, h, w, c) = (size[0], size[1], size[2], size[3]);
         match self {

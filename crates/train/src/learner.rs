@@ -3,15 +3,16 @@
 use std::fmt::Debug;
 
 use aconite_core::{
-    Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Result, RowKind, Seed, Work,
+    Batch, Course, Dataset, Error, Feed, Info, Learner, Mode, Model, NamedTensors, Network, Observer, Pace, Part,
+    Plain, Result, RowKind, Seed, Shape, Steps, Work,
 };
-use aconite_nets::{Mode, Net, Params};
+use aconite_nets::{Net, Params};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::optim::Optimizer;
 use crate::resident::{index, input, shape};
 use crate::schedule::Schedule;
-use crate::{NetModel, Resident, Train};
+use crate::{Augment, NetModel, Resident, Train};
 
 /// A network trained by gradient steps as `[train]` says.
 #[derive(Debug)]
@@ -26,60 +27,149 @@ pub struct SgdLearner {
     pub schedule: Box<dyn Schedule>,
 }
 
-/// The loop's seam: what may differ from plain training in a step. The default is plain training.
-pub trait Steps {
-    /// The loss of a batch: mean cross-entropy of `logits` (f32, B×K) and `labels` (i64, B).
-    fn loss(&mut self, logits: &Tensor, labels: &Tensor) -> Tensor {
-        logits.cross_entropy_for_logits(labels)
-    }
+/// What the loop goes by: `[train]`, with a course's changes.
+struct Settings<'a> {
+    epochs: usize,
+    batch_size: usize,
+    /// A constant learning rate, or the optimiser's under the schedule.
+    lr: Option<f64>,
+    augment: &'a [Augment],
 }
 
-struct Plain;
-
-impl Steps for Plain {}
-
 impl SgdLearner {
-    /// Trains on `data`. The weights come from the stream `init`, the order of rows from `batches`, the
-    /// augmentation from `augment`, all below `seed`.
+    fn settings(&self, pace: Option<Pace>) -> Settings<'_> {
+        let Train { epochs, batch_size, augment, .. } = &self.train;
+        match pace {
+            Some(pace) => Settings {
+                epochs: pace.epochs,
+                batch_size: pace.batch_size.max(1),
+                lr: Some(pace.lr),
+                augment,
+            },
+            None => {
+                let (epochs, batch_size) = (epochs.get() as usize, batch_size.get() as usize);
+                Settings { epochs, batch_size, lr: None, augment }
+            }
+        }
+    }
+
+    /// Trains on `data` by a course. Fresh weights come from the stream `init`, the order of rows from
+    /// `batches`, the augmentation from `augment`, all below `seed`.
     ///
     /// # Errors
-    /// The loss stopped being finite.
+    /// The loss stopped being finite, or the course does not fit the settings.
     pub fn run(
         &self,
         data: &Dataset,
         seed: Seed,
-        steps: &mut dyn Steps,
+        course: Course<'_>,
         watch: &mut dyn Observer,
     ) -> Result<NetModel> {
-        let mut params = Params::fresh(seed.derive("init"));
+        let settings = self.settings(course.pace);
+        let mut plain = Plain;
+        let (feed, seams) = (course.feed, course.steps.unwrap_or(&mut plain));
+        if course.part == Part::Head {
+            if feed.is_some() || !settings.augment.is_empty() {
+                return Err(Error::at("augment", "a frozen extractor sees each row once: it cannot be augmented")
+                    .hint("leave augment out, or train all weights: transfer = \"full\""));
+            }
+            let start = course.start.ok_or_else(|| Error::new("a head is trained on a given extractor"))?;
+            let (params, network, head) = self.with_fresh_head(data, seed, start)?;
+            let model = NetModel::new(network, params, self.train.precision);
+            let features = Resident::of(model.features(data.rows())?, data.labels());
+            let network = model.net()?;
+            let pass = |_: &mut dyn Steps, features: &Tensor, mode: Mode| {
+                network.head(&features.to_kind(mode.kind), mode)
+            };
+            let weights = model.weights().into_iter().filter(|(name, _)| head.contains(name)).collect();
+            self.descend(Descent { settings, rows: &features, weights, feed, seed, seams, pass: &pass }, watch)?;
+            return Ok(model);
+        }
+        let mut params = match course.start {
+            Some(start) => Params::stored(copies(start)),
+            None => Params::fresh(seed.derive("init")),
+        };
         let network = self.net.build(&mut params, shape(&data.info())?, data.num_classes())?;
-        let mut stepper = self.optimizer.start(params.trainable());
-        let resident = Resident::new(data)?;
-        let mode = Mode { train: true, kind: self.train.precision.kind() };
-        let batch_size = self.train.batch_size.get() as usize;
-        let epochs = self.train.epochs.get() as usize;
-        let per_epoch = self.train.steps_per_epoch(data.len());
-        let total = epochs * per_epoch;
-        let rows: Vec<usize> = (0..data.len()).collect();
+        let rows = Resident::new(data)?;
+        let pass = |seams: &mut dyn Steps, batch: &Tensor, mode: Mode| {
+            seams.logits(network.as_ref(), &input(batch, mode.kind), mode)
+        };
+        let weights = params.named_trainable();
+        self.descend(Descent { settings, rows: &rows, weights, feed, seed, seams, pass: &pass }, watch)?;
+        Ok(NetModel::new(network, params, self.train.precision))
+    }
+
+    /// The weights `start` with a head drawn anew, the network on them, and the names of the head's weights.
+    fn with_fresh_head(
+        &self,
+        data: &Dataset,
+        seed: Seed,
+        start: &NamedTensors,
+    ) -> Result<(Params, Box<dyn Network>, Vec<String>)> {
+        let (shape, classes) = (shape(&data.info())?, data.num_classes());
+        let mut fresh = Params::fresh(seed.derive("init"));
+        let network = self.net.build(&mut fresh, shape, classes)?;
+        // The head's weights are those that the logits depend on when the features are given.
+        let features = network.features(&probe(shape), Mode { train: false, kind: Kind::Float }).detach();
+        network.head(&features.ones_like(), self.mode()).to_kind(Kind::Float).sum(Kind::Float).backward();
+        let of_head = |(name, weight): (String, Tensor)| weight.grad().defined().then_some(name);
+        let head: Vec<String> = fresh.named_trainable().into_iter().filter_map(of_head).collect();
+        if head.is_empty() {
+            return Err(Error::new("this net has no head of its own that could be trained alone"));
+        }
+        let mut tensors = copies(start);
+        let drawn = fresh.tensors();
+        for name in &head {
+            tensors.extend(drawn.get(name).map(|weight| (name.clone(), weight.shallow_clone())));
+        }
+        let mut params = Params::stored(tensors);
+        let network = self.net.build(&mut params, shape, classes)?;
+        Ok((params, network, head))
+    }
+
+    /// How a training step is computed.
+    fn mode(&self) -> Mode {
+        Mode { train: true, kind: self.train.precision.kind() }
+    }
+
+    /// The loop.
+    fn descend(&self, descent: Descent<'_>, watch: &mut dyn Observer) -> Result<()> {
+        let Descent { settings, rows: resident, weights, feed, seed, seams, pass } = descent;
+        let mut stepper =
+            self.optimizer.start(weights.iter().map(|(_, weight)| weight.shallow_clone()).collect());
+        let n = resident.len();
+        let mode = self.mode();
+        let per_epoch = n.div_ceil(settings.batch_size);
+        let total = settings.epochs * per_epoch;
+        let rows: Vec<usize> = (0..n).collect();
         let mut draws = seed.derive("augment").rng();
         let mut step = 0;
-        for epoch in 0..epochs {
+        for epoch in 0..settings.epochs {
+            seams.epoch(epoch);
             let order = index(&seed.derive("batches").derive(&epoch.to_string()).shuffled(&rows));
             let mut sum = Tensor::zeros([], (Kind::Double, order.device()));
-            for batch in order.split(batch_size as i64, 0) {
-                let (mut images, labels) = resident.batch(&batch);
-                for augment in &self.train.augment {
-                    images = augment.apply(&images, &mut draws);
+            for rows in order.split(settings.batch_size as i64, 0) {
+                let mut batch = resident.batch(&rows);
+                if let Some(feed) = feed {
+                    batch = feed.feed(batch, step)?;
                 }
-                let logits = network.logits(&input(&images, mode.kind), mode).to_kind(Kind::Float);
-                let loss = steps.loss(&logits, &labels);
+                for augment in settings.augment {
+                    batch.inputs = augment.apply(&batch.inputs, &mut draws);
+                }
+                let Batch { inputs, labels, .. } = seams.batch(batch)?;
+                let logits = pass(seams, &inputs, mode).to_kind(Kind::Float);
+                let loss = seams.loss(&logits, &labels);
                 loss.backward();
-                stepper.step(self.optimizer.lr() * self.schedule.factor(step, total, per_epoch));
+                stepper.step(match settings.lr {
+                    Some(lr) => lr,
+                    None => self.optimizer.lr() * self.schedule.factor(step, total, per_epoch),
+                });
+                seams.stepped(&weights);
                 sum += loss.detach() * labels.size()[0];
                 step += 1;
                 watch.step(step, total);
             }
-            let mean = sum.double_value(&[]) / data.len() as f64;
+            let mean = sum.double_value(&[]) / n as f64;
             if !mean.is_finite() {
                 return Err(Error::new(format!(
                     "training diverged: the loss of epoch {} is {mean}",
@@ -89,8 +179,30 @@ impl SgdLearner {
             }
             watch.epoch(epoch + 1, mean);
         }
-        Ok(NetModel::new(network, params, self.train.precision))
+        Ok(())
     }
+}
+
+/// A training that is set up: what the loop goes over, what it changes, and who has a say.
+struct Descent<'a> {
+    settings: Settings<'a>,
+    rows: &'a Resident,
+    weights: Vec<(String, Tensor)>,
+    feed: Option<&'a dyn Feed>,
+    seed: Seed,
+    seams: &'a mut dyn Steps,
+    /// From a batch to its logits.
+    pass: &'a dyn Fn(&mut dyn Steps, &Tensor, Mode) -> Tensor,
+}
+
+fn copies(tensors: &NamedTensors) -> NamedTensors {
+    tensors.iter().map(|(name, t)| (name.clone(), t.shallow_clone())).collect()
+}
+
+/// One image of zeros.
+fn probe(shape: Shape) -> Tensor {
+    let size = [1, shape.channels, shape.height, shape.width].map(|n| n as i64);
+    Tensor::zeros(size, (Kind::Float, tch::Device::Cpu))
 }
 
 impl Learner for SgdLearner {
@@ -130,11 +242,8 @@ impl Learner for SgdLearner {
         // An estimate: what cannot be built fails in `check`, not here.
         let Ok(shape) = shape(info) else { return Work::default() };
         let Ok(network) = self.net.build(&mut params, shape, classes) else { return Work::default() };
-        let size = [1, shape.channels, shape.height, shape.width].map(|n| n as i64);
         let mode = Mode { train: false, kind: Kind::Float };
-        let features = no_grad(|| {
-            network.features(&Tensor::zeros(size, (Kind::Float, tch::Device::Cpu)), mode).size()[1]
-        });
+        let features = no_grad(|| network.features(&probe(shape), mode).size()[1]);
         Work {
             macs: aconite_nets::macs(self.net.as_ref(), shape, classes).unwrap_or(0) as f64,
             weights: params.trainable().iter().map(|w| w.numel() as f64).sum(),
@@ -143,12 +252,25 @@ impl Learner for SgdLearner {
     }
 
     fn fit(&self, data: &Dataset, seed: Seed, watch: &mut dyn Observer) -> Result<Box<dyn Model>> {
-        Ok(Box::new(self.run(data, seed, &mut Plain, watch)?))
+        Ok(Box::new(self.run(data, seed, Course::default(), watch)?))
+    }
+
+    fn fit_with(
+        &self,
+        data: &Dataset,
+        seed: Seed,
+        course: Course<'_>,
+        watch: &mut dyn Observer,
+    ) -> Result<Box<dyn Model>> {
+        Ok(Box::new(self.run(data, seed, course, watch)?))
+    }
+
+    fn takes_steps(&self) -> bool {
+        true
     }
 
     fn restore(&self, info: &Info, tensors: &NamedTensors) -> Result<Box<dyn Model>> {
-        let copies = tensors.iter().map(|(name, t)| (name.clone(), t.shallow_clone())).collect();
-        let mut params = Params::stored(copies);
+        let mut params = Params::stored(copies(tensors));
         let network = self.net.build(&mut params, shape(info)?, info.classes.len())?;
         Ok(Box::new(NetModel::new(network, params, self.train.precision)))
     }
@@ -159,7 +281,7 @@ mod tests {
     use super::*;
     use crate::optim::sgd::Sgd;
     use crate::schedule::constant::Constant;
-    use aconite_core::{Images, Shape, Silent, metrics};
+    use aconite_core::{Images, Silent, metrics};
     use aconite_nets::{mlp::Mlp, small_cnn::SmallCnn};
     use std::num::NonZeroU32;
     use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Training: the one loop, its optimisers and schedules, and trained models.
 //!
 //! This crate owns how a network learns. No attack and no defense owns a second loop; one that needs another
-//! loss or other batches takes the loop's seam, [`Steps`].
+//! loss or other batches takes the loop's seam, [`aconite_core::Steps`].
 
 mod augment;
 mod learner;
@@ -14,13 +14,13 @@ mod settings;
 pub mod victims;
 
 pub use augment::Augment;
-pub use learner::{SgdLearner, Steps};
+pub use learner::SgdLearner;
 pub use memory::release_memory;
 pub use model::NetModel;
 pub use optim::OPTIMIZERS;
-pub use resident::Resident;
+pub use resident::{Resident, images, input, pixels};
 pub use schedule::SCHEDULES;
-pub use settings::{Precision, Train};
+pub use settings::{Precision, Train, Transfer};
 pub use victims::VICTIMS;
 
 /// Sets the number of threads that libtorch computes with in this process. Results depend on it in the last

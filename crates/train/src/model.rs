@@ -1,11 +1,11 @@
 //! A trained network.
 
-use aconite_core::{Model, NamedTensors, Result, Rows};
-use aconite_nets::{Mode, Network, Params};
+use aconite_core::{Mode, Model, NamedTensors, Network, Result, Rows};
+use aconite_nets::Params;
 use tch::{Kind, Tensor, no_grad};
 
 use crate::Precision;
-use crate::resident::{input, resident, rows};
+use crate::resident::{input, pixels, rows};
 
 /// Rows per forward pass in inference. Fixed: it is part of no setting and must not change results.
 const ROWS: usize = 500;
@@ -35,7 +35,7 @@ impl NetModel {
 
     /// Applies `pass` to the rows in slices and joins the f32 results.
     fn in_slices(&self, content: &Rows, pass: impl Fn(&Tensor, Mode) -> Tensor) -> Result<Tensor> {
-        let all = resident(content)?;
+        let all = pixels(content)?;
         let mode = self.mode();
         Ok(no_grad(|| {
             let parts: Vec<Tensor> = (0..content.len())
@@ -61,5 +61,13 @@ impl Model for NetModel {
 
     fn tensors(&self) -> NamedTensors {
         self.params.tensors()
+    }
+
+    fn network(&self) -> Option<&dyn Network> {
+        Some(self.network.as_ref())
+    }
+
+    fn weights(&self) -> Vec<(String, Tensor)> {
+        self.params.named_trainable()
     }
 }

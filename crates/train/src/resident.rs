@@ -1,6 +1,6 @@
 //! A data set resident in memory as libtorch wants it.
 
-use aconite_core::{Dataset, Error, Info, Result, RowKind, Rows, Shape};
+use aconite_core::{Batch, Dataset, Error, Images, Info, Result, RowKind, Rows, Shape};
 use tch::{Device, Kind, Tensor};
 
 /// Images as one u8 tensor N×H×W×C, or a table as one f32 tensor N×D, gathered a batch at a time; labels as
@@ -17,8 +17,12 @@ impl Resident {
     /// # Errors
     /// Its rows are neither images nor a table.
     pub fn new(data: &Dataset) -> Result<Self> {
-        let labels: Vec<i64> = data.labels().iter().map(|&l| l as i64).collect();
-        Ok(Self { rows: resident(data.rows())?, labels: Tensor::from_slice(&labels) })
+        Ok(Self::of(pixels(data.rows())?, data.labels()))
+    }
+
+    /// Takes rows of numbers, f32 N×D.
+    pub fn of(rows: Tensor, labels: &[usize]) -> Self {
+        Self { rows, labels: index(labels) }
     }
 
     /// Number of rows.
@@ -31,14 +35,21 @@ impl Resident {
         self.len() == 0
     }
 
-    /// The content (u8 B×H×W×C, or f32 B×D) and labels of the rows `index` (i64).
-    pub fn batch(&self, index: &Tensor) -> (Tensor, Tensor) {
-        (self.rows.index_select(0, index), self.labels.index_select(0, index))
+    /// The rows `index` (i64): u8 B×H×W×C, or f32 B×D.
+    pub fn batch(&self, index: &Tensor) -> Batch {
+        Batch {
+            inputs: self.rows.index_select(0, index),
+            labels: self.labels.index_select(0, index),
+            rows: index.shallow_clone(),
+        }
     }
 }
 
 /// Images as a u8 tensor N×H×W×C, a table as an f32 tensor N×D.
-pub(crate) fn resident(rows: &Rows) -> Result<Tensor> {
+///
+/// # Errors
+/// The rows are neither.
+pub fn pixels(rows: &Rows) -> Result<Tensor> {
     match rows {
         Rows::Images(images) => {
             let shape = images.shape();
@@ -66,11 +77,21 @@ fn no_numbers(kind: &RowKind) -> Error {
     Error::new(format!("a network reads images or numbers, but the data set holds {kind}"))
 }
 
-/// What a network takes. Of images: B×C×H×W with channels-last strides, values x/127.5 − 1 in [−1, 1]; of a
+/// The images of a tensor B×H×W×C in 0–255: rounded to the nearest byte (halves to even) and clipped.
+///
+/// # Errors
+/// It has another shape.
+pub fn images(pixels: &Tensor, shape: Shape) -> Result<Images> {
+    let bytes = pixels.detach().f_round()?.f_clamp(0.0, 255.0)?.f_to_kind(Kind::Uint8)?;
+    let planar = bytes.f_permute([0, 3, 1, 2])?.f_contiguous()?;
+    Images::new(shape, Vec::<u8>::try_from(planar.f_flatten(0, -1)?)?)
+}
+
+/// What a network takes of u8 or f32 pixels B×H×W×C in 0–255, or of a table B×D; differentiable. Of images: B×C×H×W with channels-last strides, values x/127.5 − 1 in [−1, 1]; of a
 /// table its B×D numbers as they are.
 ///
 /// The scale is fixed. Statistics of the training set would let an attack shift the inputs of its clean twin.
-pub(crate) fn input(batch: &Tensor, kind: Kind) -> Tensor {
+pub fn input(batch: &Tensor, kind: Kind) -> Tensor {
     if batch.dim() == 2 {
         return batch.to_kind(kind);
     }

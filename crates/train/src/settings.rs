@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use aconite_core::{Error, Result};
+use aconite_core::{Error, Part, Result};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,10 @@ pub struct Train {
     /// Random changes of the training images, in this order, drawn anew for every batch: `crop`, `flip`,
     /// `cutout`, `rotate`.
     pub augment: Vec<Augment>,
+    /// Where training starts and what of the net it changes: `none` trains all weights from fresh ones, `head` a
+    /// fresh last layer over the frozen features of a model that was trained in the same way on the clean training
+    /// set, `full` all weights from those of that model.
+    pub transfer: Transfer,
 }
 
 impl Default for Train {
@@ -37,6 +41,7 @@ impl Default for Train {
             precision: Precision::F32,
             threads: NonZeroU32::MIN,
             augment: Vec::new(),
+            transfer: Transfer::None,
         }
     }
 }
@@ -62,12 +67,40 @@ impl Train {
                 return Err(Error::at("augment", format!("{a:?} is listed twice").to_lowercase()));
             }
         }
+        if self.transfer == Transfer::Head && !self.augment.is_empty() {
+            return Err(Error::at("augment", "a frozen extractor sees each row once: it cannot be augmented")
+                .hint("leave augment out, or train all weights: transfer = \"full\""));
+        }
         Ok(())
     }
 
     /// Steps in an epoch over `rows` rows.
     pub fn steps_per_epoch(&self, rows: usize) -> usize {
         rows.div_ceil(self.batch_size.get() as usize)
+    }
+}
+
+/// Where training starts and what it changes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Transfer {
+    /// Fresh weights, all of them trained.
+    #[default]
+    None,
+    /// The features of a pretrained model, and a fresh last layer.
+    Head,
+    /// The weights of a pretrained model, all of them trained.
+    Full,
+}
+
+impl Transfer {
+    /// Which weights are trained.
+    pub fn part(self) -> Part {
+        match self {
+            Self::Head => Part::Head,
+            Self::None | Self::Full => Part::All,
+        }
     }
 }
 

@@ -2,9 +2,13 @@
 
 use aconite_core::Learner;
 
+mod decision;
+
 aconite_grid::family! {
     /// Every victim that is no network.
     pub VICTIMS: dyn Learner = {
+        logistic::Logistic,
+        svm::Svm,
         mock::Mock,
     }
 }

@@ -2,4 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
 
+mod logistic;
 mod nets;
+mod svm;
+mod table;

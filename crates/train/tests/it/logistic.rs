@@ -1,0 +1,129 @@
+use aconite_core::{Learner, Rows, Seed, Silent};
+use aconite_train::victims::logistic::Logistic;
+use tch::Tensor;
+
+use crate::table::{eights, table};
+
+fn close(tensor: &Tensor, golden: &[f64], tolerance: f64) {
+    let ours: Vec<f64> = Vec::try_from(tensor.contiguous().flatten(0, -1)).unwrap();
+    assert_eq!(ours.len(), golden.len());
+    assert!(ours.iter().zip(golden).all(|(o, g)| (o - g).abs() < tolerance), "{ours:?} {golden:?}");
+}
+
+// m = sklearn.linear_model.LogisticRegression(C=c, tol=1e-12, max_iter=10000).fit(X, y); m.coef_.T, m.intercept_
+#[test]
+fn coefficients_are_scikit_learns() {
+    let two = [
+        (1.0, [-1.349_352_06, 0.792_732_77, -0.270_169_82], -0.378_409_21),
+        (0.05, [-0.277_121_71, 0.189_959_43, -0.035_858_16], -0.074_733_28),
+    ];
+    for (c, weight, bias) in two {
+        let model = Logistic { c }.fit(&eights(2), Seed(0), &mut Silent).unwrap();
+        let tensors = model.tensors();
+        // Stored are the halves that make −z/2 and z/2.
+        close(&(&tensors["weight"] * 2.0), &weight, 1e-6);
+        close(&(&tensors["bias"] * 2.0), &[bias], 1e-6);
+        let scores = model.scores(eights(2).rows()).unwrap();
+        let odds = scores.select(1, 1) - scores.select(1, 0);
+        let z = 0.7 * weight[0] - 1.32 * weight[1] - 0.25 * weight[2] + bias;
+        assert!((odds.double_value(&[0]) - z).abs() < 1e-5);
+    }
+    #[rustfmt::skip]
+    let three = [
+        (1.0, [0.892_315_62, -0.958_757_63, 0.066_442_02, -0.239_795_09, 0.640_359_53, -0.400_564_44,
+               -0.207_313_51, -0.504_419_44, 0.711_732_96], [-0.164_614_54, 0.090_518_18, 0.074_096_37]),
+        (0.05, [0.251_938_96, -0.253_845_64, 0.001_906_68, -0.008_215_82, 0.168_857_99, -0.160_642_17,
+                -0.021_158_97, -0.189_085_98, 0.210_244_95], [-0.087_913_4, 0.043_568_7, 0.044_344_7]),
+    ];
+    for (c, weight, bias) in three {
+        let tensors = Logistic { c }.fit(&eights(3), Seed(0), &mut Silent).unwrap().tensors();
+        close(&tensors["weight"], &weight, 1e-6);
+        close(&tensors["bias"], &bias, 1e-6);
+    }
+}
+
+#[test]
+fn a_class_without_rows_is_never_predicted() {
+    let three = eights(3);
+    let kept: Vec<usize> = (0..16).map(|row| if row < 8 { row } else { row + 8 }).collect();
+    let data = three.select(&kept).unwrap();
+    let model = Logistic::default().fit(&data, Seed(0), &mut Silent).unwrap();
+    assert!(model.predict(three.rows()).unwrap().iter().all(|&label| label != 1));
+    // The two classes that are left are told apart as by a binary model.
+    let labels = data.labels().iter().map(|&l| l / 2).collect();
+    let rows: Vec<[f32; 3]> =
+        data.rows().table().unwrap().values().chunks(3).map(|r| [r[0], r[1], r[2]]).collect();
+    let binary = Logistic::default().fit(&table(&rows, labels, 2), Seed(0), &mut Silent).unwrap();
+    let (ours, theirs) = (model.scores(three.rows()).unwrap(), binary.scores(three.rows()).unwrap());
+    assert_eq!(ours.select(1, 0), theirs.select(1, 0));
+    for classes in [2, 3] {
+        let data = table(&rows, vec![1; rows.len()], classes);
+        let model = Logistic::default().fit(&data, Seed(0), &mut Silent).unwrap();
+        assert_eq!(model.predict(data.rows()).unwrap(), vec![1; rows.len()]);
+    }
+}
+
+#[test]
+fn relearning_finds_the_same_optimum() {
+    for classes in [2, 3] {
+        let data = eights(classes);
+        let mut again = Logistic::default().relearns(data.rows(), classes).unwrap().unwrap();
+        for row in [0, 5, 9] {
+            let mut flipped = data.clone();
+            flipped.labels_mut()[row] = (data.labels()[row] + 1) % classes;
+            let warm = again.relearn(flipped.labels()).unwrap().tensors();
+            let cold = Logistic::default().fit(&flipped, Seed(0), &mut Silent).unwrap().tensors();
+            for (name, tensor) in &cold {
+                assert!((tensor - &warm[name]).abs().max().double_value(&[]) < 1e-5, "{name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn stored_models_come_back_to_the_bit() {
+    let data = eights(3);
+    let learner = Logistic::default();
+    let model = learner.fit(&data, Seed(0), &mut Silent).unwrap();
+    let restored = learner.restore(&data.info(), &model.tensors()).unwrap();
+    assert_eq!(restored.tensors(), model.tensors());
+    assert_eq!(restored.scores(data.rows()).unwrap(), model.scores(data.rows()).unwrap());
+    assert_eq!(model.tensors(), learner.fit(&data, Seed(1), &mut Silent).unwrap().tensors());
+    assert!(learner.restore(&eights(2).info(), &model.tensors()).is_err());
+    let Rows::Table(table) = data.rows() else { unreachable!() };
+    let features: Vec<f32> =
+        Vec::try_from(model.features(data.rows()).unwrap().flatten(0, -1)).unwrap();
+    assert_eq!(features, table.values());
+    assert_eq!(learner.work(&data.info()).features, 3.0);
+}
+
+#[test]
+fn what_does_not_fit_is_refused() {
+    for c in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        let error = Logistic { c }.check(&eights(2).info()).unwrap_err();
+        assert_eq!(error.setting.as_deref(), Some("c"));
+    }
+    let single = table(&[[0.0; 3]], vec![0], 1).info();
+    assert!(Logistic::default().check(&single).unwrap_err().message.contains("single class"));
+}
+
+#[test]
+fn probe() {
+    use aconite_train::victims::svm::*;
+    for scale in [1.0f32, 1e3, 1e6, 1e12, 1e19, 1e30] {
+        for c in [1e-8, 1.0, 1e6, 1e12, 1e300] {
+            let rows: Vec<[f32; 3]> = (0..40).map(|i| { let i = i as f32; [scale * (i * 0.7).sin(), (i * 1.3).cos(), scale.sqrt() * (i * i * 0.37).sin() + scale * 100.0] }).collect();
+            for noisy in [false, true] {
+            let labels: Vec<usize> = (0..40).map(|i| if noisy { (i * 7 % 11) % 2 } else { usize::from(rows[i][1] > 0.1) }).collect();
+            let data = table(&rows, labels, 2);
+            let t = std::time::Instant::now();
+            let l = Logistic { c }.fit(&data, Seed(0), &mut Silent).map(|m| aconite_core::metrics::accuracy(&m.predict(data.rows()).unwrap(), data.labels()).unwrap());
+            let tl = t.elapsed(); let t = std::time::Instant::now();
+            let s = Svm { c, ..Default::default() }.fit(&data, Seed(0), &mut Silent).map(|m| aconite_core::metrics::accuracy(&m.predict(data.rows()).unwrap(), data.labels()).unwrap());
+            let ts = t.elapsed(); let t = std::time::Instant::now();
+            let r = Svm { c, kernel: Kernel::Rbf, ..Default::default() }.fit(&data, Seed(0), &mut Silent).map(|m| aconite_core::metrics::accuracy(&m.predict(data.rows()).unwrap(), data.labels()).unwrap());
+            println!("{scale:e} {c:e} noisy {noisy}: {:?} {tl:?} | {:?} {ts:?} | {:?} {:?}", l.map_err(|e| e.message.chars().take(100).collect::<String>()), s.map_err(|e| e.message.chars().take(100).collect::<String>()), r.map_err(|e| e.message.chars().take(100).collect::<String>()), t.elapsed());
+            }
+        }
+    }
+}
