@@ -73,6 +73,11 @@ impl Figure {
         Self::new((0..size).flat_map(|up| (0..size).map(move |left| dot(up, left))), margin)
     }
 
+    /// Its pixels.
+    pub fn dots(&self) -> &[Dot] {
+        &self.dots
+    }
+
     /// Rows and columns that it needs, the margin included.
     pub fn extent(&self) -> (usize, usize) {
         let rows = self.dots.iter().map(|dot| dot.up.saturating_add(1)).max().unwrap_or(0);

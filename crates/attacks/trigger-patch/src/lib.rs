@@ -3,10 +3,16 @@
 use aconite_core::Attack;
 
 pub mod corner;
+mod picture;
+pub mod plan;
+mod sticker;
+mod warp;
 
 aconite_grid::family! {
     /// Attacks that stamp a trigger and change the label.
     pub ATTACKS: dyn Attack = {
         badnets::BadNets,
+        blended::Blended,
+        wanet::WaNet,
     }
 }

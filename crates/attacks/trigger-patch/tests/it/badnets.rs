@@ -117,13 +117,13 @@ proptest! {
         let side = match trigger {
             FigureKind::Patch => size,
             FigureKind::Pattern => 3,
-            FigureKind::Pixel => 1,
+            FigureKind::Pixel | FigureKind::Image => 1,
         };
         let inside = 8 - margin - side..8 - margin;
         let marks = match trigger {
             FigureKind::Patch => size * size,
             FigureKind::Pattern => 4,
-            FigureKind::Pixel => 1,
+            FigureKind::Pixel | FigureKind::Image => 1,
         };
         for (row, &label) in labels.iter().enumerate() {
             let (before, after) = (data.images().unwrap().image(row), poisoned.data().images().unwrap().image(row));
