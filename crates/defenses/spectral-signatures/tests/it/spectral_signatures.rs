@@ -1,19 +1,12 @@
-use aconite_core::{Defense, Knowledge, Rate, Role, Told, Verdict};
-use aconite_spectral_signatures::spectral_signatures::{Scope, SpectralSignatures};
+use aconite_core::{Defense, Knowledge, Rate, Reads, Removal, Role, Told};
+use aconite_spectral_signatures::Scope;
+use aconite_spectral_signatures::spectral_signatures::SpectralSignatures;
 use proptest::prelude::*;
 
-use crate::{judge, labelled};
+use crate::{gone, judge, labelled, told};
 
 fn removing(share: f64) -> SpectralSignatures {
     SpectralSignatures { remove: Some(Rate::try_from(share).unwrap()), ..SpectralSignatures::default() }
-}
-
-fn told(rate: f64) -> Told {
-    Told { poison_rate: Some(rate), ..Told::default() }
-}
-
-fn gone(verdict: &Verdict) -> Vec<usize> {
-    (0..verdict.removed.len()).filter(|&row| verdict.removed[row]).collect()
 }
 
 // rng = np.random.default_rng(7)
@@ -96,7 +89,7 @@ fn it_is_told_no_more_than_it_declares() {
     assert_eq!(removing(0.15).knowledge(), []);
     let scoped = SpectralSignatures { scope: Scope::TargetClass, ..SpectralSignatures::default() };
     assert_eq!(scoped.knowledge(), [Knowledge::PoisonRate, Knowledge::TargetClass]);
-    assert!(matches!(told_rate.role(), Role::Filter(f) if f.needs_features()));
+    assert!(matches!(told_rate.role(), Role::Filter(f) if f.reads() == Reads::MODEL));
 }
 
 #[test]
@@ -131,6 +124,25 @@ fn one_class_or_all() {
 }
 
 #[test]
+fn another_removal_cuts_the_scores_of_a_class() {
+    let labels = [0, 1].repeat(6);
+    let features = FEATURES.map(Vec::from);
+    let filter = |removal| SpectralSignatures { removal: Some(removal), ..SpectralSignatures::default() };
+    // It needs to be told nothing.
+    let removed = |removal| gone(&judge(&filter(removal), &labels, &features, Told::default()).unwrap());
+    assert_eq!(filter(Removal::Count(1)).knowledge(), []);
+    assert_eq!(removed(Removal::Count(1)), [3, 10]);
+    assert_eq!(removed(Removal::Fraction(Rate::literal(0.34))), [3, 8, 10, 11]);
+    assert_eq!(removed(Removal::Threshold(6.0)), [3, 8, 10]);
+    // Class 0: median 4.03, median of the deviations 2.14; class 1: 0.82 and 0.76.
+    assert_eq!(removed(Removal::Mad(2.0)), [3, 10]);
+    let removes =
+        |filter: &SpectralSignatures| matches!(filter.role(), Role::Filter(f) if f.removes_a_share());
+    assert!(removes(&SpectralSignatures::default()) && removes(&filter(Removal::Count(1))));
+    assert!(!removes(&filter(Removal::Mad(2.0))));
+}
+
+#[test]
 fn small_and_degenerate_classes() {
     // Class 0 has one row, class 1 three equal ones, class 2 two.
     let labels = [0, 1, 1, 1, 2, 2];
@@ -154,6 +166,16 @@ fn what_does_not_fit_is_refused() {
     let both = SpectralSignatures { epsilon: Some(Rate::literal(0.1)), ..removing(0.2) };
     assert!(both.check(&info).unwrap_err().message.contains("remove = 0.2"));
     assert!(SpectralSignatures::default().check(&info).is_ok());
+    let removal = Some(Removal::Mad(3.0));
+    let epsilon = Some(Rate::literal(0.1));
+    for (filter, setting) in [
+        (SpectralSignatures { removal, ..removing(0.2) }, "remove"),
+        (SpectralSignatures { removal, epsilon, ..SpectralSignatures::default() }, "epsilon"),
+        (SpectralSignatures { removal: Some(Removal::Mad(0.0)), ..SpectralSignatures::default() }, "removal"),
+    ] {
+        assert_eq!(filter.check(&info).unwrap_err().setting.as_deref(), Some(setting));
+    }
+    assert!(SpectralSignatures { removal, ..SpectralSignatures::default() }.check(&info).is_ok());
 
     let filter = SpectralSignatures::default();
     let rows = [vec![1.0f32], vec![2.0], vec![5.0]];
