@@ -29,6 +29,6 @@ impl Defense for PerfectFilter {
 impl ControlArm for PerfectFilter {
     fn judge(&self, truth: Truth<'_>, _seed: Seed) -> Result<Verdict> {
         let scores = truth.poisoned.iter().map(|&poisoned| f64::from(u8::from(poisoned))).collect();
-        Ok(Verdict { scores, removed: truth.poisoned.to_vec() })
+        Ok(Verdict::new(scores, truth.poisoned.to_vec()))
     }
 }

@@ -37,12 +37,17 @@ impl ControlArm for RandomFilter {
             Some(share) => share.count(n),
             None => truth.poisoned.iter().filter(|poisoned| **poisoned).count(),
         };
-        let mut verdict = Verdict { scores: vec![0.0; n], removed: vec![false; n] };
-        let all: Vec<usize> = (0..n).collect();
-        for (place, row) in seed.derive("order").shuffled(&all).into_iter().enumerate() {
-            verdict.scores[row] = (n - place) as f64 / n as f64;
-            verdict.removed[row] = place < count;
-        }
-        Ok(verdict)
+        Ok(random_verdict(n, count, seed))
     }
+}
+
+/// Removes `count` of `n` rows by chance: the first of a permutation drawn from the stream `order`.
+pub fn random_verdict(n: usize, count: usize, seed: Seed) -> Verdict {
+    let mut verdict = Verdict::new(vec![0.0; n], vec![false; n]);
+    let all: Vec<usize> = (0..n).collect();
+    for (place, row) in seed.derive("order").shuffled(&all).into_iter().enumerate() {
+        verdict.scores[row] = (n - place) as f64 / n as f64;
+        verdict.removed[row] = place < count;
+    }
+    verdict
 }

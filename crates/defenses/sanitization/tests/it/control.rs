@@ -32,7 +32,7 @@ proptest! {
     fn the_perfect_filter_is_the_mask(poisoned in prop::collection::vec(any::<bool>(), 1..200), seed: u64) {
         let verdict = judge(&PerfectFilter::default(), &poisoned, seed);
         let scores: Vec<f64> = poisoned.iter().map(|&p| if p { 1.0 } else { 0.0 }).collect();
-        prop_assert_eq!(verdict, Verdict { scores, removed: poisoned });
+        prop_assert_eq!(verdict, Verdict::new(scores, poisoned));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use aconite_core::{Dataset, Defense, Evidence, Filter, Images, Result, Role, Seed, Shape, Told, Verdict};
+use aconite_core::{
+    Dataset, Defense, Evidence, Filter, Images, Reads, Removal, Result, Role, Seed, Shape, Told, Verdict,
+};
 use aconite_sanitization::deep_knn::DeepKnn;
 use proptest::prelude::*;
 use tch::Tensor;
@@ -16,7 +18,7 @@ fn try_judge(filter: &DeepKnn, labels: &[usize], features: &[Vec<f32>]) -> Resul
     let flat: Vec<f32> = features.concat();
     let features = Tensor::from_slice(&flat).reshape([labels.len() as i64, -1]);
     let data = labelled(labels);
-    filter.judge(&Evidence { data: &data, features: Some(features), told: Told::default(), seed: Seed(0) })
+    filter.judge(&Evidence { features: Some(features), ..Evidence::new(&data, Told::default(), Seed(0)) })
 }
 
 fn judge(filter: &DeepKnn, labels: &[usize], features: &[Vec<f32>]) -> Verdict {
@@ -129,7 +131,7 @@ fn extreme_features_are_no_obstacle() {
 #[test]
 fn rows_of_several_blocks_find_each_other() {
     // 6000 rows in pairs on a grid of 15 × 20 × 10 places: the partner is 0.25 away, everyone else 0.75 or more.
-    // More than 2896 rows need more than one block of distances.
+    // More than 256 rows and 512 columns need more than one block of distances.
     let features: Vec<Vec<f32>> = (0..6000)
         .map(|row| {
             let (place, second) = (row / 2, row % 2);
@@ -141,6 +143,24 @@ fn rows_of_several_blocks_find_each_other() {
         (0..6000).map(|row| usize::from(row % 2 == 1 && parted.contains(&(row / 2)))).collect();
     let expected: Vec<usize> = parted.iter().flat_map(|place| [2 * place, 2 * place + 1]).collect();
     assert_eq!(gone(&judge(&of(1), &labels, &features)), expected);
+}
+
+#[test]
+fn scores_can_be_cut_instead() {
+    let features = FEATURES.map(Vec::from);
+    let cut = |removal| judge(&DeepKnn { removal: Some(removal), ..of(5) }, &LABELS, &features);
+    let plurality = judge(&of(5), &LABELS, &features);
+    let above = cut(Removal::Threshold(0.59));
+    assert_eq!(above.scores, plurality.scores);
+    assert_eq!(gone(&above), [2, 3, 9, 14, 17]);
+    // The top one of each class; of 2 and 9, against which all neighbours vote, the earlier.
+    assert_eq!(gone(&cut(Removal::Count(1))), [2, 14, 17]);
+    let removes_a_share = |filter: DeepKnn| filter.removes_a_share();
+    assert!(
+        removes_a_share(DeepKnn { removal: Some(Removal::Count(1)), ..of(5) }) && !removes_a_share(of(5))
+    );
+    let wrong = DeepKnn { removal: Some(Removal::Mad(-1.0)), ..of(5) };
+    assert_eq!(wrong.check(&labelled(&LABELS).info()).unwrap_err().setting.as_deref(), Some("removal"));
 }
 
 #[test]
@@ -158,7 +178,7 @@ fn what_does_not_fit_is_refused() {
     let error = try_judge(&of(1), &[0, 1], &[vec![0.0], vec![1.0]]).unwrap_err();
     assert!(error.message.contains("every row disagrees"), "{error}");
     assert_eq!(DeepKnn::default().knowledge(), []);
-    assert!(matches!(DeepKnn::default().role(), Role::Filter(f) if f.needs_features()));
+    assert!(matches!(DeepKnn::default().role(), Role::Filter(f) if f.reads() == Reads::MODEL));
 }
 
 /// The definition, one pair of rows at a time in double precision.
@@ -166,7 +186,7 @@ fn brute_force(k: usize, labels: &[usize], features: &[Vec<f32>]) -> Verdict {
     let distance = |a: &[f32], b: &[f32]| -> f64 {
         a.iter().zip(b).map(|(x, y)| (f64::from(*x) - f64::from(*y)).powi(2)).sum()
     };
-    let mut verdict = Verdict { scores: Vec::new(), removed: Vec::new() };
+    let mut verdict = Verdict::new(Vec::new(), Vec::new());
     for (row, here) in features.iter().enumerate() {
         let mut others: Vec<usize> = (0..labels.len()).filter(|&other| other != row).collect();
         others.sort_by(|&a, &b| distance(here, &features[a]).total_cmp(&distance(here, &features[b])));
