@@ -42,6 +42,21 @@ pub struct Size {
     pub weights: f64,
     /// Numbers in a row's features.
     pub features: f64,
+    /// What the attack and the defense compute by themselves.
+    pub passes: Passes,
+}
+
+/// Forward passes of single rows that kinds make by themselves, a backward pass counting as two.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Passes {
+    /// To make the poison.
+    pub poison: f64,
+    /// To train by the regime; 0 for as much as plain training.
+    pub regime: f64,
+    /// To mend a model.
+    pub repair: f64,
+    /// To inspect inputs or a model.
+    pub detect: f64,
 }
 
 /// Where an estimate comes from.
@@ -98,7 +113,8 @@ impl Costs {
         let mut rates = Vec::new();
         for line in text.split(|&b| b == b'\n') {
             let Ok(record) = serde_json::from_slice::<Record>(line) else { continue };
-            if record.flops > 0.0 && record.seconds > 0.0 && record.name == StageName::Fit {
+            let trained = matches!(record.name, StageName::Fit | StageName::Surrogate);
+            if record.flops > 0.0 && record.seconds > 0.0 && trained {
                 rates.push(record.flops / record.seconds / record.threads.max(1.0));
             }
             let records = like.entry(record.like.clone()).or_default();
@@ -148,7 +164,7 @@ impl Costs {
             seconds: entry.manifest.seconds,
             memory_mb: entry.manifest.peak_rss_mb,
             bytes: entry.bytes() as f64,
-            flops: flops(stage.name, size),
+            flops: flops(stage, size),
             threads: threads(stage),
         };
         let Ok(mut line) = serde_json::to_vec(&record) else { return };
@@ -172,16 +188,21 @@ fn like(stage: &Stage) -> Key {
     }
     let optimizer = of("/train/optimizer/kind");
     let precision = of("/train/precision");
+    let regime = of("/regime");
     Key::of(&match stage.name {
         StageName::Data => json!([stage.name, data]),
-        StageName::Poison => json!([stage.name, threads, data, kind("attack"), of("/attack/rate")]),
-        StageName::Fit => {
+        StageName::Poison => json!([stage.name, threads, data, of("/attack"), victim]),
+        StageName::Fit | StageName::Surrogate => {
             let parts: Vec<&str> = stage.inputs.iter().map(|(part, _)| part.as_str()).collect();
-            json!([stage.name, threads, data, victim, train, optimizer, parts])
+            json!([stage.name, threads, data, victim, train, optimizer, parts, regime, of("/fold/of")])
         }
         StageName::Features => json!([stage.name, threads, data, victim, precision]),
         StageName::Filter => json!([stage.name, threads, data, of("/defense")]),
-        StageName::Evaluate => json!([stage.name, threads, data, victim, precision, kind("attack")]),
+        StageName::Repair | StageName::Detect => {
+            json!([stage.name, threads, data, victim, precision, of("/defense")])
+        }
+        StageName::Certify => json!([stage.name, threads, data, victim, precision, regime]),
+        StageName::Evaluate => json!([stage.name, threads, data, victim, precision, kind("attack"), regime]),
     })
 }
 
@@ -190,19 +211,30 @@ fn threads(stage: &Stage) -> f64 {
 }
 
 /// Floating-point operations: two per multiply-add, and a backward pass is twice a forward pass.
-fn flops(name: StageName, size: &Size) -> f64 {
+fn flops(stage: &Stage, size: &Size) -> f64 {
     let forward = 2.0 * size.macs;
-    match name {
-        StageName::Fit => 3.0 * forward * size.train_rows * size.epochs,
+    match stage.name {
+        StageName::Fit if size.passes.regime > 0.0 && stage.settings.get("regime").is_some() => {
+            forward * size.passes.regime
+        }
+        // A head learns from features that are computed once.
+        StageName::Fit if stage.settings.pointer("/train/transfer") == Some(&json!("head")) => {
+            forward * size.train_rows
+        }
+        StageName::Fit | StageName::Surrogate => 3.0 * forward * size.train_rows * size.epochs,
         StageName::Features => forward * size.train_rows,
         // Clean and triggered inputs.
         StageName::Evaluate => 2.0 * forward * size.test_rows,
-        StageName::Data | StageName::Poison | StageName::Filter => 0.0,
+        StageName::Certify => forward * size.test_rows,
+        StageName::Poison => forward * size.passes.poison,
+        StageName::Repair => forward * size.passes.repair,
+        StageName::Detect => forward * size.passes.detect,
+        StageName::Data | StageName::Filter => 0.0,
     }
 }
 
 fn first_estimate(stage: &Stage, size: &Size, rate: f64) -> Cost {
-    let flops = flops(stage.name, size);
+    let flops = flops(stage, size);
     let data = (size.train_rows + size.test_rows) * size.row_bytes;
     let features = size.features * size.train_rows * 4.0;
     let weights = size.weights * 4.0;
@@ -212,9 +244,14 @@ fn first_estimate(stage: &Stage, size: &Size, rate: f64) -> Cost {
         StageName::Data => (data, held),
         StageName::Poison => (0.05 * data, held),
         // Weights, gradients, momentum; every activation of a batch, about a number per 100 multiply-adds.
-        StageName::Fit => (weights, held + 4.0 * weights + size.batch * size.macs / 100.0 * 4.0),
+        StageName::Fit | StageName::Surrogate => {
+            (weights, held + 4.0 * weights + size.batch * size.macs / 100.0 * 4.0)
+        }
         StageName::Features => (features, held + weights + 2.0 * features),
         StageName::Filter => (size.train_rows * 9.0, held + 3.0 * features),
+        StageName::Repair => (weights, held + 8.0 * weights + size.batch * size.macs / 100.0 * 4.0),
+        StageName::Detect => (size.test_rows * 16.0, held + weights + 5e8),
+        StageName::Certify => (size.test_rows * 9.0, held + weights),
         StageName::Evaluate => (2e3, held + weights),
     };
     Cost {
@@ -233,7 +270,7 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{CellFacts, DefenseRole, Environment, Manifest, Plan};
+    use crate::{CellFacts, Environment, Manifest, Plan};
 
     const SIZE: Size = Size {
         train_rows: 1000.0,
@@ -244,6 +281,7 @@ mod tests {
         macs: 1e6,
         weights: 1e4,
         features: 128.0,
+        passes: Passes { poison: 0.0, regime: 0.0, repair: 0.0, detect: 0.0 },
     };
 
     fn plan(seed: u64, lr: f64, epochs: u32) -> Plan {
@@ -253,7 +291,7 @@ mod tests {
             "defense": {"kind": "none"}, "evaluate": {}
         });
         let facts =
-            CellFacts { fingerprint: "f".into(), versions: json!({}), role: DefenseRole::None, size: SIZE };
+            CellFacts { fingerprint: "f".into(), versions: json!({}), size: SIZE, ..CellFacts::default() };
         let mut plan = Plan::new();
         plan.add(&settings, seed, &facts, &Environment { libtorch: "2".into(), isa: "i".into() });
         plan
@@ -277,7 +315,7 @@ mod tests {
     }
 
     fn fit(plan: &Plan) -> &Stage {
-        &plan.stages[plan.cells[0].fit]
+        &plan.stages[plan.cells[0].stage("fit").unwrap()]
     }
 
     #[test]

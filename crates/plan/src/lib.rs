@@ -4,16 +4,20 @@
 //! pipeline ([`Plan`]), the identity of a stage ([`Key`]) and the place where finished stages are kept
 //! ([`Store`]). It computes nothing of the field itself and knows neither libtorch nor any algorithm.
 
+mod cell;
 mod claim;
 mod cost;
 mod key;
 mod pipeline;
 mod queue;
+mod stage;
 mod store;
 
+pub use cell::{AttackFacts, CellFacts, CellStages, Control, Line, Step, StepRole};
 pub use claim::Claim;
-pub use cost::{Basis, Cost, Costs, Size};
+pub use cost::{Basis, Cost, Costs, Passes, Size};
 pub use key::Key;
-pub use pipeline::{CellFacts, CellStages, DefenseRole, Environment, Plan, Stage, StageName};
+pub use pipeline::{Environment, Plan};
 pub use queue::Queue;
+pub use stage::{Stage, StageName};
 pub use store::{Entry, Kept, Manifest, Store, StoreError};

@@ -1,99 +1,24 @@
 //! The shape of the pipeline: which stages a cell needs, each unique stage once.
 //!
 //! ```text
-//! poison ── fit ─┬─ features ── filter ── refit ── evaluate      a filter: train again on what is left
-//!                └─ evaluate                                     no defense
-//! fit ── evaluate                                                the clean twin of each seed
+//! surrogate ┐
+//!           poison ── fit ─┬─ features ── filter ── refit ── evaluate      a filter: train again on what is left
+//!                          ├─ repair ── evaluate                           a repair
+//!                          ├─ detect, evaluate                             a detector
+//!                          └─ evaluate                                     no defense
+//!                     fit by the regime ── (certify) evaluate              a regime, a certificate
+//! fit ── evaluate                                                          the clean twin of each seed
 //! ```
+//!
+//! A chain goes through several of these in a row, and chains with the same beginning share it. A targeted attack
+//! with several trials has one poison stage and a line of stages per trial.
 
 use std::collections::HashMap;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::{Key, Size};
-
-/// What a stage does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StageName {
-    /// Decodes a data set whose files take long to read; no stage of the plan, only kept with them.
-    Data,
-    /// Makes the poison.
-    Poison,
-    /// Trains a victim.
-    Fit,
-    /// Penultimate activations of a model on its training set.
-    Features,
-    /// Scores training rows and says which to remove.
-    Filter,
-    /// Predictions and metrics on the test set.
-    Evaluate,
-}
-
-impl StageName {
-    /// The word used in results.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Data => "data",
-            Self::Poison => "poison",
-            Self::Fit => "fit",
-            Self::Features => "features",
-            Self::Filter => "filter",
-            Self::Evaluate => "evaluate",
-        }
-    }
-
-    /// Raise it when the stage's own code gives another result than before.
-    fn version(self) -> u32 {
-        1
-    }
-}
-
-/// A stage: everything that determines its output, and the stages whose outputs it reads.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Stage {
-    /// Its identity.
-    pub key: Key,
-    /// What it does.
-    pub name: StageName,
-    /// All settings that it reads, with defaults.
-    pub settings: Value,
-    /// Keys of its inputs, by the part they play: `poison`, `model`, `features`, `filter`.
-    pub inputs: Vec<(String, Key)>,
-}
-
-impl Stage {
-    /// The key of the input that plays a part.
-    pub fn input(&self, part: &str) -> Option<&Key> {
-        self.inputs.iter().find(|(p, _)| p == part).map(|(_, key)| key)
-    }
-}
-
-/// The part a defense plays in the pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DefenseRole {
-    /// Nothing.
-    None,
-    /// A filter, with or without the features of the attacked model.
-    Filter {
-        /// Whether it reads them.
-        features: bool,
-    },
-}
-
-/// What the planner must know about a cell's kinds.
-#[derive(Debug, Clone)]
-pub struct CellFacts {
-    /// What identifies the data set's content.
-    pub fingerprint: String,
-    /// Versions of the code of the kinds, by section.
-    pub versions: Value,
-    /// The part the defense plays.
-    pub role: DefenseRole,
-    /// What its stages' costs are estimated from.
-    pub size: Size,
-}
+use crate::cell::{CellFacts, CellStages, Control, Line, Step, StepRole};
+use crate::{Key, Size, Stage, StageName};
 
 /// What determines the last bits of a result beside the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,51 +27,6 @@ pub struct Environment {
     pub libtorch: String,
     /// Vector instruction class.
     pub isa: String,
-}
-
-/// The stages of one cell, as positions in [`Plan::stages`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CellStages {
-    /// Makes the poison; none without an attack.
-    pub poison: Option<usize>,
-    /// Trains the victim on the (poisoned) data.
-    pub fit: usize,
-    /// Features of that victim, where the filter reads them.
-    pub features: Option<usize>,
-    /// The filter.
-    pub filter: Option<usize>,
-    /// Trains the victim again on what the filter left.
-    pub refit: Option<usize>,
-    /// Evaluates the last model.
-    pub evaluate: usize,
-    /// Evaluates the clean twin.
-    pub twin: usize,
-}
-
-impl CellStages {
-    /// The cell's own stages by the name they have in its `seconds`, in order of the pipeline.
-    pub fn own(&self) -> Vec<(&'static str, usize)> {
-        [
-            ("poison", self.poison),
-            ("fit", Some(self.fit)),
-            ("features", self.features),
-            ("filter", self.filter),
-            ("refit", self.refit),
-            ("evaluate", Some(self.evaluate)),
-        ]
-        .into_iter()
-        .filter_map(|(name, stage)| Some((name, stage?)))
-        .collect()
-    }
-
-    /// All stages, the twin's evaluation too.
-    pub fn all(&self) -> Vec<usize> {
-        let mut all: Vec<usize> = self.own().into_iter().map(|(_, s)| s).collect();
-        if !all.contains(&self.twin) {
-            all.push(self.twin);
-        }
-        all
-    }
 }
 
 /// Unique stages, each after its inputs, and the stages of every cell.
@@ -161,6 +41,69 @@ pub struct Plan {
     index: HashMap<Key, usize>,
 }
 
+/// The settings of a cell, by what each stage reads of them.
+struct Parts<'a> {
+    settings: &'a Value,
+    facts: &'a CellFacts,
+    seed: u64,
+    environment: Value,
+    data: Value,
+    /// The model that the victim starts from.
+    start: Option<usize>,
+}
+
+impl Parts<'_> {
+    fn part(&self, section: &str) -> Value {
+        let mut part = self.settings.get(section).cloned().unwrap_or(Value::Null);
+        // Whether control arms are run beside a cell changes none of its numbers.
+        if let ("evaluate", Some(table)) = (section, part.as_object_mut()) {
+            table.shift_remove("controls");
+        }
+        part
+    }
+
+    fn version(&self, section: &str) -> Value {
+        self.facts.versions.get(section).cloned().unwrap_or_default()
+    }
+
+    /// The settings of a stage that reads these sections.
+    fn of(&self, sections: &[&str]) -> Value {
+        let mut value = json!({ "data": self.data, "seed": self.seed, "environment": self.environment });
+        let mut versions = json!({ "dataset": self.version("dataset") });
+        for &section in sections {
+            value[section] = self.part(section);
+            versions[section] = self.version(section);
+        }
+        value["versions"] = versions;
+        value
+    }
+
+    /// The settings of a stage that has a model: it must be rebuilt as it was trained.
+    fn of_model(&self, sections: &[&str], regime: Option<&Step>) -> Value {
+        let mut value = self.of(&[&["victim", "train"], sections].concat());
+        if let Some(regime) = regime {
+            value["regime"] = regime.settings.clone();
+            value["versions"]["regime"] = regime.version.into();
+        }
+        value
+    }
+}
+
+/// What a line goes through.
+#[derive(Clone, Copy)]
+struct Route<'a> {
+    poison: Option<usize>,
+    /// Which of several trials it is.
+    trial: Option<usize>,
+    /// Whether the test inputs are attacked.
+    attacked: bool,
+    /// The poison that the defense believes to be there, where there is none.
+    believed: Option<usize>,
+    steps: &'a [Step],
+    /// The filter whose number of removed rows a random filter takes over.
+    size_of: Option<usize>,
+}
+
 impl Plan {
     /// An empty plan.
     pub fn new() -> Self {
@@ -170,73 +113,271 @@ impl Plan {
     /// Adds a cell: its settings (every section, defaults filled in), its seed, and what is known of its
     /// kinds.
     pub fn add(&mut self, settings: &Value, seed: u64, facts: &CellFacts, environment: &Environment) {
-        let part = |section: &str| settings.get(section).cloned().unwrap_or(Value::Null);
-        let versions = |sections: &[&str]| -> Value {
-            sections
-                .iter()
-                .map(|s| (s.to_string(), facts.versions.get(*s).cloned().unwrap_or_default()))
-                .collect()
-        };
         let threads = settings.pointer("/train/threads").cloned().unwrap_or(json!(1));
-        let env = json!({ "libtorch": environment.libtorch, "isa": environment.isa, "threads": threads });
-        let data = json!({ "settings": part("dataset"), "content": facts.fingerprint });
-        let none = json!({ "kind": "none" });
-        let attacked = settings.pointer("/attack/kind") != Some(&json!("none"));
-
-        let poison = attacked.then(|| {
-            let settings = json!({
-                "data": data, "attack": part("attack"), "seed": seed, "environment": env,
-                "versions": versions(&["dataset", "attack"]),
-            });
-            self.stage(StageName::Poison, settings, &[])
-        });
-        let fit_settings = json!({
-            "data": data, "victim": part("victim"), "train": part("train"), "seed": seed, "environment": env,
-            "versions": versions(&["dataset", "victim", "train"]),
-        });
-        let evaluate_settings = |attack: &Value| {
-            json!({
-                "data": data, "victim": part("victim"), "train": part("train"), "evaluate": part("evaluate"),
-                "attack": attack, "seed": seed, "environment": env,
-                "versions": versions(&["dataset", "victim", "attack", "evaluate"]),
-            })
+        let mut parts = Parts {
+            settings,
+            facts,
+            seed,
+            environment: json!({ "libtorch": environment.libtorch, "isa": environment.isa, "threads": threads }),
+            data: json!({
+                "settings": settings.get("dataset").cloned().unwrap_or(Value::Null),
+                "content": facts.fingerprint,
+            }),
+            start: None,
         };
-        let twin_fit = self.stage(StageName::Fit, fit_settings.clone(), &[]);
-        let twin = self.stage(StageName::Evaluate, evaluate_settings(&none), &[("model", Some(twin_fit))]);
+        let attacked = settings.pointer("/attack/kind") != Some(&json!("none"));
+        let transfers =
+            !matches!(settings.pointer("/train/transfer").and_then(Value::as_str), None | Some("none"));
+        let surrogate = (transfers || attacked && facts.attack.surrogate).then(|| self.surrogate(&parts));
+        parts.start = surrogate.filter(|_| transfers);
+        let poison = attacked.then(|| self.poison(&parts, surrogate));
 
-        let fit = self.stage(StageName::Fit, fit_settings.clone(), &[("poison", poison)]);
-        let (mut features, mut filter, mut refit) = (None, None, None);
-        if let DefenseRole::Filter { features: reads } = facts.role {
-            if reads {
-                let settings = json!({
-                    "data": data, "victim": part("victim"), "train": part("train"), "seed": seed,
-                    "environment": env, "versions": versions(&["dataset", "victim"]),
-                });
-                features = Some(self.stage(
-                    StageName::Features,
-                    settings,
-                    &[("model", Some(fit)), ("poison", poison)],
-                ));
-            }
-            let mut settings = json!({
-                "data": data, "defense": part("defense"), "attack": part("attack"), "seed": seed,
-                "environment": env, "versions": versions(&["dataset", "defense", "attack"]),
-            });
-            // What an audit tells the filter in place of the truth, which nobody knows.
-            if part("assumed") != Value::Null {
-                settings["assumed"] = part("assumed");
-            }
-            let inputs = [("features", features), ("poison", poison)];
-            let made = self.stage(StageName::Filter, settings, &inputs);
-            filter = Some(made);
-            refit =
-                Some(self.stage(StageName::Fit, fit_settings, &[("poison", poison), ("filter", Some(made))]));
-        }
-        let last = refit.unwrap_or(fit);
-        let evaluate =
-            self.stage(StageName::Evaluate, evaluate_settings(&part("attack")), &[("model", Some(last))]);
+        let route =
+            Route { poison: None, trial: None, attacked: false, believed: None, steps: &[], size_of: None };
+        let twin = self.line(&parts, route).evaluate;
+        let trials = if attacked { facts.attack.trials.max(1) } else { 1 };
+        let lines: Vec<Line> = (0..trials)
+            .map(|trial| {
+                let trial = (trials > 1).then_some(trial);
+                self.line(&parts, Route { poison, trial, attacked, steps: &facts.steps, ..route })
+            })
+            .collect();
+        let controls = match facts.controls && attacked && trials == 1 && !facts.steps.is_empty() {
+            true => self.controls(&parts, poison, lines[0].filter),
+            false => Vec::new(),
+        };
         self.sizes.resize(self.stages.len(), facts.size);
-        self.cells.push(CellStages { poison, fit, features, filter, refit, evaluate, twin });
+        self.cells.push(CellStages { surrogate, poison, lines, twin, controls });
+    }
+
+    fn surrogate(&mut self, parts: &Parts<'_>) -> usize {
+        let mut settings = parts.of(&["victim", "train"]);
+        if let Some(train) = settings["train"].as_object_mut() {
+            train.insert("transfer".into(), "none".into());
+        }
+        self.stage(StageName::Surrogate, settings, &[])
+    }
+
+    fn poison(&mut self, parts: &Parts<'_>, surrogate: Option<usize>) -> usize {
+        let needs = parts.facts.attack;
+        let settings = match needs.surrogate || needs.victim {
+            true => parts.of(&["attack", "victim", "train"]),
+            false => parts.of(&["attack"]),
+        };
+        self.stage(StageName::Poison, settings, &[("surrogate", surrogate.filter(|_| needs.surrogate))])
+    }
+
+    /// The control arms of a cell's defense.
+    fn controls(
+        &mut self,
+        parts: &Parts<'_>,
+        poison: Option<usize>,
+        filter: Option<usize>,
+    ) -> Vec<(Control, Line)> {
+        let steps = &parts.facts.steps;
+        let clean =
+            Route { poison: None, trial: None, attacked: false, believed: poison, steps, size_of: None };
+        let is_filter = |step: &Step| matches!(step.role, StepRole::Filter { .. });
+        let is_control = |step: &Step| matches!(step.role, StepRole::Filter { control: true, .. });
+        if steps.iter().any(is_control) {
+            return Vec::new();
+        }
+        let mut controls = vec![(Control::Twin, self.line(parts, clean))];
+        if let Some(filter) = filter {
+            let rest = steps.iter().filter(|step| !is_filter(step) && step.role != StepRole::Detector);
+            let rest: Vec<Step> = rest.cloned().collect();
+            for (control, kind) in
+                [(Control::RandomFilter, "random_filter"), (Control::PerfectFilter, "perfect_filter")]
+            {
+                let arm = Step {
+                    settings: json!({ "kind": kind }),
+                    version: 1,
+                    role: StepRole::Filter { model: false, folds: None, control: true },
+                    told: false,
+                };
+                let steps: Vec<Step> = [arm].into_iter().chain(rest.iter().cloned()).collect();
+                let size_of = (control == Control::RandomFilter).then_some(filter);
+                let route =
+                    Route { poison, trial: None, attacked: true, believed: None, steps: &steps, size_of };
+                controls.push((control, self.line(parts, route)));
+            }
+        }
+        controls
+    }
+
+    /// One way through the pipeline.
+    fn line(&mut self, parts: &Parts<'_>, route: Route<'_>) -> Line {
+        let mut line = Line::default();
+        let regime = route.steps.iter().find(|s| matches!(s.role, StepRole::Regime | StepRole::Certificate));
+        let mut model = None;
+        for step in route.steps {
+            match step.role {
+                StepRole::Filter { model: reads, folds, control } => {
+                    line.filter = Some(self.filter(parts, route, step, (reads, folds, control), &mut line));
+                    model = None;
+                }
+                StepRole::Regime => model = Some(self.fit(parts, route, &mut line, regime, None)),
+                StepRole::Certificate => {
+                    let fitted = self.fit(parts, route, &mut line, regime, None);
+                    let settings = parts.of_model(&[], regime);
+                    let certify = self.stage(StageName::Certify, settings, &[("model", Some(fitted))]);
+                    line.stages.push(("certify", certify));
+                    model = Some(fitted);
+                }
+                StepRole::Repair => {
+                    let damaged = match model {
+                        Some(model) => model,
+                        None => self.fit(parts, route, &mut line, regime, None),
+                    };
+                    let mut settings = parts.of_model(&[], regime);
+                    let inputs = [("model", Some(damaged)), self.tell(parts, route, step, &mut settings)];
+                    let mended = self.stage(StageName::Repair, settings, &inputs);
+                    line.stages.push(("repair", mended));
+                    model = Some(mended);
+                }
+                StepRole::Detector => {
+                    let suspect = match model {
+                        Some(model) => model,
+                        None => self.fit(parts, route, &mut line, regime, None),
+                    };
+                    model = Some(suspect);
+                    let mut settings = parts.of_model(&["evaluate"], regime);
+                    settings["attack"] = attack(parts, route);
+                    settings["versions"]["attack"] = parts.version("attack");
+                    settings["defense"] = step.settings.clone();
+                    settings["versions"]["defense"] = step.version.into();
+                    let detect = self.stage(StageName::Detect, settings, &[("model", Some(suspect))]);
+                    line.stages.push(("detect", detect));
+                }
+            }
+        }
+        let last = match model {
+            Some(model) => model,
+            None => self.fit(parts, route, &mut line, regime, None),
+        };
+        let mut settings = parts.of_model(&["evaluate"], regime);
+        settings["attack"] = attack(parts, route);
+        settings["versions"]["attack"] = parts.version("attack");
+        let mut inputs = vec![("model", Some(last))];
+        if parts.facts.attack.targets && route.attacked {
+            inputs.push(("poison", route.poison));
+            settings["trial"] = route.trial.unwrap_or(0).into();
+        }
+        line.evaluate = self.stage(StageName::Evaluate, settings, &inputs);
+        line.stages.push(("evaluate", line.evaluate));
+        line
+    }
+
+    /// Trains on what the last filter left: by the regime if there is one; without the rows of a fold if one is
+    /// given, as `(number, of)`.
+    fn fit(
+        &mut self,
+        parts: &Parts<'_>,
+        route: Route<'_>,
+        line: &mut Line,
+        regime: Option<&Step>,
+        fold: Option<(usize, usize)>,
+    ) -> usize {
+        let mut settings = parts.of_model(&[], regime);
+        let mut inputs = vec![("poison", route.poison), ("filter", line.filter), ("start", parts.start)];
+        if route.poison.is_some() {
+            if parts.facts.attack.feeds {
+                settings["attack"] = parts.part("attack");
+                settings["versions"]["attack"] = parts.version("attack");
+            }
+            if let Some(trial) = route.trial {
+                settings["trial"] = trial.into();
+            }
+        }
+        if let Some(regime) = regime.filter(|r| r.told) {
+            let mut told = json!({});
+            let believed = self.tell(parts, route, regime, &mut told);
+            settings["attack"] = told["attack"].take();
+            if believed.1 != route.poison {
+                inputs.push(believed);
+            }
+        }
+        if let Some((fold, of)) = fold {
+            settings["fold"] = json!({ "leave": fold, "of": of });
+        }
+        let made = self.stage(StageName::Fit, settings, &inputs);
+        let name = match (fold, line.filter) {
+            (Some(_), _) => "folds",
+            (None, Some(_)) => "refit",
+            (None, None) => "fit",
+        };
+        line.stages.push((name, made));
+        made
+    }
+
+    /// A filter over what the filters before it left.
+    fn filter(
+        &mut self,
+        parts: &Parts<'_>,
+        route: Route<'_>,
+        step: &Step,
+        (reads, folds, control): (bool, Option<usize>, bool),
+        line: &mut Line,
+    ) -> usize {
+        let mut inputs = vec![("poison".to_owned(), route.poison), ("filter".to_owned(), line.filter)];
+        if reads {
+            let fit = self.fit(parts, route, line, None, None);
+            let mut settings = parts.of_model(&[], None);
+            set_trial(&mut settings, route);
+            let read = [("model", Some(fit)), ("poison", route.poison)];
+            let features = self.stage(StageName::Features, settings, &read);
+            line.stages.push(("features", features));
+            inputs.push(("features".to_owned(), Some(features)));
+        }
+        for fold in 0..folds.unwrap_or(0) {
+            let of = folds.unwrap_or(0);
+            let fit = self.fit(parts, route, line, None, Some((fold, of)));
+            let mut settings = parts.of_model(&[], None);
+            set_trial(&mut settings, route);
+            settings["fold"] = json!({ "leave": fold, "of": of });
+            let read = [("model", Some(fit)), ("poison", route.poison), ("filter", line.filter)];
+            let features = self.stage(StageName::Features, settings, &read);
+            line.stages.push(("folds", features));
+            inputs.push((format!("fold{fold}"), Some(features)));
+        }
+        let mut settings = parts.of(&[]);
+        set_trial(&mut settings, route);
+        let (part, believed) = self.tell(parts, route, step, &mut settings);
+        if believed != route.poison {
+            inputs.push((part.to_owned(), believed));
+        }
+        if control {
+            inputs.push(("size".to_owned(), route.size_of));
+        }
+        let assumed = parts.part("assumed");
+        // What an audit tells the filter in place of the truth, which nobody knows.
+        if assumed != Value::Null {
+            settings["assumed"] = assumed;
+        }
+        let inputs: Vec<(&str, Option<usize>)> =
+            inputs.iter().map(|(part, stage)| (part.as_str(), *stage)).collect();
+        let made = self.stage(StageName::Filter, settings, &inputs);
+        line.stages.push(("filter", made));
+        made
+    }
+
+    /// Adds a defense's settings, and what it is told: the attack, and the poison that its facts come from. Who is
+    /// told nothing does not depend on the attack.
+    fn tell(
+        &self,
+        parts: &Parts<'_>,
+        route: Route<'_>,
+        step: &Step,
+        settings: &mut Value,
+    ) -> (&'static str, Option<usize>) {
+        settings["defense"] = step.settings.clone();
+        settings["versions"]["defense"] = step.version.into();
+        if !step.told {
+            return ("believed", None);
+        }
+        settings["attack"] = parts.part("attack");
+        settings["versions"]["attack"] = parts.version("attack");
+        ("believed", route.poison.or(route.believed))
     }
 
     /// The position of a stage, made if it is not there yet.
@@ -285,17 +426,44 @@ impl Plan {
     /// Number of stages there would be if no cell shared any.
     pub fn unshared(&self) -> usize {
         // The clean twin trains and is evaluated for each cell too.
-        self.cells.iter().map(|c| c.own().len() + 2).sum()
+        let controls = |c: &CellStages| c.controls.iter().map(|(_, line)| line.stages.len()).sum::<usize>();
+        self.cells.iter().map(|c| c.own().len() + 2 + controls(c)).sum()
     }
+}
+
+fn set_trial(settings: &mut Value, route: Route<'_>) {
+    if let (Some(trial), Some(_)) = (route.trial, route.poison) {
+        settings["trial"] = trial.into();
+    }
+}
+
+/// The attack that test inputs are evaluated under.
+fn attack(parts: &Parts<'_>, route: Route<'_>) -> Value {
+    if route.attacked { parts.part("attack") } else { json!({ "kind": "none" }) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cell::AttackFacts;
 
-    fn facts(role: DefenseRole) -> CellFacts {
-        CellFacts { fingerprint: "f".into(), versions: json!({"attack": 1}), role, size: Size::default() }
+    fn facts(steps: &[(&str, StepRole)]) -> CellFacts {
+        let step = |(kind, role): &(&str, StepRole)| Step {
+            settings: json!({ "kind": kind }),
+            version: 1,
+            role: *role,
+            told: false,
+        };
+        CellFacts {
+            fingerprint: "f".into(),
+            versions: json!({"attack": 1}),
+            steps: steps.iter().map(step).collect(),
+            ..CellFacts::default()
+        }
     }
+
+    const READS: StepRole = StepRole::Filter { model: true, folds: None, control: false };
+    const LOOKS: StepRole = StepRole::Filter { model: false, folds: None, control: false };
 
     fn env() -> Environment {
         Environment { libtorch: "2".into(), isa: "avx2".into() }
@@ -315,34 +483,141 @@ mod tests {
     #[test]
     fn an_undefended_clean_cell_is_its_own_twin() {
         let mut plan = Plan::new();
-        plan.add(&settings("none", "none"), 0, &facts(DefenseRole::None), &env());
+        plan.add(&settings("none", "none"), 0, &facts(&[]), &env());
         assert_eq!(names(&plan), ["fit", "evaluate"]);
-        assert_eq!(plan.cells[0].twin, plan.cells[0].evaluate);
+        assert_eq!(plan.cells[0].twin, plan.cells[0].lines[0].evaluate);
     }
 
     #[test]
     fn the_attacked_model_is_trained_once_and_serves_every_defense() {
         let mut plan = Plan::new();
-        plan.add(&settings("a", "none"), 0, &facts(DefenseRole::None), &env());
-        plan.add(&settings("a", "f"), 0, &facts(DefenseRole::Filter { features: true }), &env());
-        plan.add(&settings("a", "g"), 0, &facts(DefenseRole::Filter { features: true }), &env());
-        plan.add(&settings("a", "r"), 0, &facts(DefenseRole::Filter { features: false }), &env());
+        plan.add(&settings("a", "none"), 0, &facts(&[]), &env());
+        plan.add(&settings("a", "f"), 0, &facts(&[("f", READS)]), &env());
+        plan.add(&settings("a", "g"), 0, &facts(&[("g", READS)]), &env());
+        plan.add(&settings("a", "r"), 0, &facts(&[("r", LOOKS)]), &env());
         // twin: fit, evaluate; poison, fit, evaluate; features once; three filters with refit and evaluate.
         assert_eq!(plan.stages.len(), 2 + 3 + 1 + 9);
-        assert_eq!(plan.cells[1].features, plan.cells[2].features);
-        assert_eq!(plan.cells[0].fit, plan.cells[3].fit);
-        assert_eq!(plan.unshared(), 5 + 8 + 8 + 7);
+        assert_eq!(plan.cells[1].stage("features"), plan.cells[2].stage("features"));
+        assert_eq!(plan.cells[0].stage("fit"), plan.cells[1].stage("fit"));
+        // The last filter looks at no model: only what it left is trained on.
+        assert_eq!(plan.unshared(), 5 + 8 + 8 + 6);
         for (i, stage) in plan.stages.iter().enumerate() {
             assert!(stage.inputs.iter().all(|(_, key)| plan.find(key).unwrap() < i));
         }
     }
 
     #[test]
+    fn chains_share_their_beginning_and_repairs_follow_the_refit() {
+        let (regime, repair) = (("g", StepRole::Regime), ("p", StepRole::Repair));
+        let mut plan = Plan::new();
+        let mut add = |steps: &[(&str, StepRole)]| {
+            plan.add(&settings("a", "chain"), 0, &facts(steps), &env());
+            plan.cells.last().unwrap().lines[0].stages.iter().map(|(name, _)| *name).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            add(&[("f", READS), repair]),
+            ["fit", "features", "filter", "refit", "repair", "evaluate"]
+        );
+        let before = plan.stages.len();
+        let mut add = |steps: &[(&str, StepRole)]| {
+            plan.add(&settings("a", "chain"), 0, &facts(steps), &env());
+            plan.cells.last().unwrap().lines[0].stages.iter().map(|(name, _)| *name).collect::<Vec<_>>()
+        };
+        // Regime and repair on what the same filter left: its stages are there already.
+        let all = add(&[("f", READS), regime, repair]);
+        assert_eq!(all, ["fit", "features", "filter", "refit", "repair", "evaluate"]);
+        assert_eq!(plan.stages.len() - before, 3);
+        // A second filter looks at the model that was trained on what the first left.
+        plan.add(&settings("a", "chain"), 0, &facts(&[("f", READS), ("h", READS)]), &env());
+        let names: Vec<&str> = plan.cells[2].lines[0].stages.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["fit", "features", "filter", "refit", "features", "filter", "refit", "evaluate"]);
+        plan.add(&settings("a", "d"), 0, &facts(&[("d", StepRole::Detector)]), &env());
+        let names: Vec<&str> = plan.cells[3].lines[0].stages.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["fit", "detect", "evaluate"]);
+        plan.add(&settings("a", "c"), 0, &facts(&[("c", StepRole::Certificate)]), &env());
+        let names: Vec<&str> = plan.cells[4].lines[0].stages.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["fit", "certify", "evaluate"]);
+    }
+
+    #[test]
+    fn trials_share_the_poison_stage_and_nothing_else() {
+        let mut plan = Plan::new();
+        let attack = AttackFacts { trials: 3, surrogate: true, targets: true, ..AttackFacts::default() };
+        plan.add(&settings("a", "none"), 0, &CellFacts { attack, ..facts(&[]) }, &env());
+        // The twin's fit and evaluation; surrogate and poison; three times fit and evaluation.
+        assert_eq!(plan.stages.len(), 2 + 2 + 6);
+        assert_eq!(plan.cells[0].lines.len(), 3);
+        assert_eq!(plan.stages[plan.cells[0].lines[2].evaluate].settings["trial"], 2);
+    }
+
+    #[test]
+    fn a_victim_that_transfers_starts_where_the_attack_looks() {
+        let mut transfer = settings("a", "none");
+        transfer["train"]["transfer"] = "head".into();
+        let mut plan = Plan::new();
+        let attack = AttackFacts { surrogate: true, ..AttackFacts::default() };
+        plan.add(&transfer, 0, &CellFacts { attack, ..facts(&[]) }, &env());
+        let surrogate = &plan.stages[plan.cells[0].surrogate.unwrap()];
+        assert_eq!(surrogate.settings["train"]["transfer"], "none");
+        let fit = &plan.stages[plan.cells[0].stage("fit").unwrap()];
+        assert_eq!(fit.input("start"), Some(&surrogate.key));
+        let twin = plan.stages[plan.cells[0].twin].input("model").unwrap();
+        assert_eq!(plan.stages[plan.find(twin).unwrap()].input("start"), Some(&surrogate.key));
+    }
+
+    #[test]
+    fn control_arms_frame_a_filter_and_the_twin_s_is_shared_between_attacks() {
+        let mut plan = Plan::new();
+        let with = |steps| CellFacts { controls: true, ..facts(steps) };
+        plan.add(&settings("a", "f"), 0, &with(&[("f", READS)]), &env());
+        let controls = |cell: usize, plan: &Plan| {
+            plan.cells[cell].controls.iter().map(|(c, line)| (*c, line.evaluate)).collect::<Vec<_>>()
+        };
+        let first = controls(0, &plan);
+        assert_eq!(
+            first.iter().map(|c| c.0.prefix()).collect::<Vec<_>>(),
+            ["twin", "random_filter", "perfect_filter"]
+        );
+        plan.add(&settings("b", "f"), 0, &with(&[("f", READS)]), &env());
+        let second = controls(1, &plan);
+        assert_eq!(first[0], second[0], "it is told nothing: the clean twin's line is the same");
+        assert!(first[1] != second[1] && first[2] != second[2]);
+        let all = plan.cells[0].all();
+        assert!(first.iter().all(|(_, evaluate)| all.contains(evaluate)));
+        plan.add(&settings("a", "g"), 0, &with(&[("g", READS)]), &env());
+        let third = controls(2, &plan);
+        assert!(third[1] != first[1] && third[2] == first[2], "chance depends on the size, truth does not");
+    }
+
+    #[test]
+    fn who_is_told_depends_on_the_attack() {
+        let mut plan = Plan::new();
+        let mut told = CellFacts { controls: true, ..facts(&[("f", READS)]) };
+        told.steps[0].told = true;
+        plan.add(&settings("a", "f"), 0, &told, &env());
+        let (_, twin) = &plan.cells[0].controls[0];
+        let filter = &plan.stages[twin.filter.unwrap()];
+        let poison = &plan.stages[plan.cells[0].poison.unwrap()];
+        assert_eq!(filter.input("poison"), None, "the twin is clean");
+        assert_eq!(filter.input("believed"), Some(&poison.key), "but the defense believes what it is told");
+    }
+
+    #[test]
+    fn out_of_sample_scores_are_a_fit_and_a_pass_per_fold() {
+        let mut plan = Plan::new();
+        let role = StepRole::Filter { model: false, folds: Some(3), control: false };
+        plan.add(&settings("a", "f"), 0, &facts(&[("f", role)]), &env());
+        let filter = &plan.stages[plan.cells[0].filter().unwrap()];
+        assert!((0..3).all(|fold| filter.input(&format!("fold{fold}")).is_some()));
+        assert_eq!(plan.cells[0].lines[0].stages.iter().filter(|(name, _)| *name == "folds").count(), 6);
+    }
+
+    #[test]
     fn a_part_of_a_plan_holds_what_it_needs_and_no_more() {
         let mut plan = Plan::new();
-        plan.add(&settings("a", "f"), 0, &facts(DefenseRole::Filter { features: true }), &env());
-        plan.add(&settings("b", "none"), 0, &facts(DefenseRole::None), &env());
-        let part = plan.upto(&[plan.cells[0].filter.unwrap()]);
+        plan.add(&settings("a", "f"), 0, &facts(&[("f", READS)]), &env());
+        plan.add(&settings("b", "none"), 0, &facts(&[]), &env());
+        let part = plan.upto(&[plan.cells[0].filter().unwrap()]);
         assert_eq!(names(&part), ["poison", "fit", "features", "filter"]);
         assert!(part.cells.is_empty() && part.sizes.len() == 4);
         assert_eq!(part.find(&part.stages[2].key), Some(2));
@@ -351,12 +626,15 @@ mod tests {
     #[test]
     fn everything_that_matters_changes_the_key_and_nothing_else_does() {
         let base = |change: &dyn Fn(&mut Value, &mut CellFacts, &mut Environment, &mut u64)| {
-            let (mut s, mut f, mut e, mut seed) = (settings("a", "none"), facts(DefenseRole::None), env(), 0);
+            let (mut s, mut f, mut e, mut seed) = (settings("a", "none"), facts(&[]), env(), 0);
             change(&mut s, &mut f, &mut e, &mut seed);
             let mut plan = Plan::new();
             plan.add(&s, seed, &f, &e);
             let cell = &plan.cells[0];
-            (plan.stages[cell.fit].key.clone(), plan.stages[cell.evaluate].key.clone())
+            (
+                plan.stages[cell.stage("fit").unwrap()].key.clone(),
+                plan.stages[cell.lines[0].evaluate].key.clone(),
+            )
         };
         let (fit, evaluate) = base(&|_, _, _, _| ());
         let same = base(&|s, _, _, _| {

@@ -193,7 +193,7 @@ fn chains(costs: &[Cost], readers: &[Vec<usize>]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Basis, CellFacts, DefenseRole, Environment, Size, StageName};
+    use crate::{Basis, CellFacts, Environment, StageName, Step, StepRole};
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -205,12 +205,14 @@ mod tests {
                 "dataset": {"kind": "d"}, "victim": {"kind": "v"}, "attack": {"kind": "a"},
                 "train": {}, "defense": {"kind": "f"}, "evaluate": {}
             });
-            let role = match seed % 2 {
-                0 => DefenseRole::None,
-                _ => DefenseRole::Filter { features: true },
+            let role = StepRole::Filter { model: true, folds: None, control: false };
+            let filter = Step { settings: json!({"kind": "f"}), version: 1, role, told: false };
+            let facts = CellFacts {
+                fingerprint: "f".into(),
+                versions: json!({}),
+                steps: if seed % 2 == 0 { Vec::new() } else { vec![filter] },
+                ..CellFacts::default()
             };
-            let facts =
-                CellFacts { fingerprint: "f".into(), versions: json!({}), role, size: Size::default() };
             plan.add(&settings, seed, &facts, &Environment { libtorch: "2".into(), isa: "i".into() });
         }
         plan
@@ -305,7 +307,7 @@ mod tests {
         let mut queue = Queue::new(&plan, costs(&plan, by_name, 1.0), vec![true; plan.stages.len()], 100.0);
         let nothing = HashSet::new();
         assert_eq!(queue.next(&nothing), None);
-        let (fit, evaluate) = (plan.cells[0].fit, plan.cells[0].evaluate);
+        let (fit, evaluate) = (plan.cells[0].stage("fit").unwrap(), plan.cells[0].lines[0].evaluate);
         queue.again(evaluate);
         queue.again(fit);
         assert_eq!(queue.next(&nothing), Some(fit));

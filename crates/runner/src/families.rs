@@ -6,7 +6,7 @@ use aconite_core::{AsrScope, Attack, Defense, Learner};
 use aconite_data::{Common, DATASETS, Source};
 use aconite_grid::{Entry, Kind, Schema, Section, Spec};
 use aconite_nets::NETS;
-use aconite_train::{OPTIMIZERS, SCHEDULES, SgdLearner, Train, VICTIMS};
+use aconite_train::{OPTIMIZERS, SCHEDULES, SgdLearner, Train, Transfer, VICTIMS};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,7 +14,7 @@ use serde_json::Value;
 /// `[evaluate]`: how a model is judged.
 ///
 /// Paper: none; the metrics are defined in the README.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Evaluate {
     /// Which triggered test inputs count towards attack success: those whose class is not the target, or all.
@@ -22,6 +22,15 @@ pub(crate) struct Evaluate {
     /// Whether to write what the model says of every test input, untouched and attacked, to
     /// `predictions/<cell>.parquet`.
     pub(crate) predictions: bool,
+    /// Whether the control arms of each defense are run beside it: the defense on the clean twin, and for a filter
+    /// as many rows removed at random and exactly the poisoned ones.
+    pub(crate) controls: bool,
+}
+
+impl Default for Evaluate {
+    fn default() -> Self {
+        Self { asr_scope: AsrScope::default(), predictions: false, controls: true }
+    }
 }
 
 impl Kind for Evaluate {}
@@ -38,9 +47,17 @@ fn attacks() -> impl Iterator<Item = &'static Entry<dyn Attack>> {
 }
 
 fn defenses() -> impl Iterator<Item = &'static Entry<dyn Defense>> {
-    [crate::defenses::PLAIN, aconite_spectral_signatures::DEFENSES, aconite_sanitization::DEFENSES]
-        .into_iter()
-        .flatten()
+    [
+        crate::defenses::PLAIN,
+        aconite_spectral_signatures::DEFENSES,
+        aconite_sanitization::DEFENSES,
+        aconite_regimes::DEFENSES,
+        aconite_repair::DEFENSES,
+        aconite_detection::DEFENSES,
+        aconite_certified::DEFENSES,
+    ]
+    .into_iter()
+    .flatten()
 }
 
 fn specs<T: ?Sized + 'static>(entries: impl IntoIterator<Item = &'static Entry<T>>) -> Vec<Spec> {
@@ -97,6 +114,15 @@ pub(crate) fn defense(settings: &Value) -> aconite_core::Result<Box<dyn Defense>
     build(defenses(), settings)
 }
 
+/// The steps of a defense's settings: those of a chain, the defense itself, or nothing for `none`.
+pub(crate) fn steps(settings: &Value) -> Vec<&Value> {
+    match settings.get("kind").and_then(Value::as_str) {
+        None | Some("none") => Vec::new(),
+        Some("chain") => settings["steps"].as_array().into_iter().flatten().collect(),
+        Some(_) => vec![settings],
+    }
+}
+
 /// The settings of a data set's own kind, without the common keys.
 pub(crate) fn own(settings: &Value) -> Value {
     let (mut own, common) = (settings.clone(), Spec::of::<Common>("", &[]).defaults());
@@ -136,6 +162,12 @@ pub(crate) fn learner(victim: &Value, train: &Value) -> aconite_core::Result<Box
         optimizer: build(OPTIMIZERS.iter(), &optimizer)?,
         schedule: build(SCHEDULES.iter(), &schedule)?,
     }))
+}
+
+/// Where the training of a cell's victim starts, and what it changes.
+pub(crate) fn transfer(train: &Value) -> aconite_core::Result<Transfer> {
+    let given = train.get("transfer").cloned().unwrap_or_else(|| "none".into());
+    serde_json::from_value(given).map_err(|e| aconite_core::Error::new(format!("transfer: {e}")))
 }
 
 /// `[evaluate]` of a cell's settings.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use aconite_plan::CellStages;
+use aconite_core::metrics::wilson;
+use aconite_plan::{CellStages, Control, Line};
 use aconite_record::{CellRow, Provenance, SCHEMA, Status};
 use serde_json::Value;
 
@@ -27,25 +28,45 @@ pub(crate) fn row(
     let mut provenance = run.clone();
     for (name, stage) in stages.own() {
         let Some(finished) = finished(stage) else { continue };
-        seconds.insert(name.to_owned(), finished.seconds);
+        *seconds.entry(name.to_owned()).or_insert(0.0) += finished.seconds;
         let peak = metrics.entry("peak_rss_mb".to_owned()).or_insert(0.0f64);
         *peak = peak.max(finished.peak_rss_mb);
-        match name {
-            "poison" | "filter" | "evaluate" => copy_numbers(finished, &mut metrics),
-            "fit" | "refit" => {
-                if let Some(loss) = finished.output.get("train_loss").and_then(Value::as_f64) {
-                    metrics.insert("train_loss".into(), loss);
-                }
-            }
-            _ => {}
-        }
         provenance.host.clone_from(&finished.host);
     }
+    if let Some(poison) = stages.poison.and_then(finished) {
+        copy_numbers(poison, &mut metrics);
+    }
+    let lines: Vec<BTreeMap<String, f64>> = stages.lines.iter().map(|line| numbers(line, states)).collect();
+    metrics.extend(means(&lines));
+    if lines.len() > 1 {
+        let hits = lines.iter().filter(|line| line.get("attack_success") == Some(&1.0)).count();
+        metrics.insert("trials".into(), lines.len() as f64);
+        if let Some((lo, hi)) = wilson(hits, lines.len()) {
+            metrics.insert("attack_success_wilson_lo".into(), lo);
+            metrics.insert("attack_success_wilson_hi".into(), hi);
+        }
+    }
     let twin = finished(stages.twin).and_then(|m| m.output.get("clean_accuracy")).and_then(Value::as_f64);
+    let availability = cell.goal == "availability";
     if let (Some(twin), Some(&own)) = (twin, metrics.get("clean_accuracy")) {
         metrics.insert("accuracy_drop".into(), twin - own);
-        if cell.goal == "availability" {
+        if availability {
             metrics.insert("attack_success".into(), twin - own);
+        }
+    }
+    for (control, line) in &stages.controls {
+        let mut of_line = numbers(line, states);
+        if let (true, Some(twin), Some(&own)) = (availability, twin, of_line.get("clean_accuracy")) {
+            of_line.insert("attack_success".into(), twin - own);
+        }
+        let kept: &[&str] = match control {
+            Control::Twin => &["clean_accuracy", "removed", "fpr"],
+            Control::RandomFilter | Control::PerfectFilter => &["clean_accuracy", "attack_success"],
+        };
+        for name in kept {
+            if let Some(&value) = of_line.get(*name) {
+                metrics.insert(format!("{}_{name}", control.prefix()), value);
+            }
         }
     }
     if failed.is_some() {
@@ -67,6 +88,34 @@ pub(crate) fn row(
         seconds,
         provenance,
     }
+}
+
+/// The numbers of a line's stages, those of later stages over those of earlier ones.
+fn numbers(line: &Line, states: &[State]) -> BTreeMap<String, f64> {
+    let mut all = BTreeMap::new();
+    for (name, stage) in &line.stages {
+        let Some(finished) = states[*stage].finished() else { continue };
+        match *name {
+            "filter" | "repair" | "detect" | "certify" | "evaluate" => copy_numbers(finished, &mut all),
+            "fit" | "refit" => {
+                if let Some(loss) = finished.output.get("train_loss").and_then(Value::as_f64) {
+                    all.insert("train_loss".into(), loss);
+                }
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+/// The mean of each number over the lines that have it.
+fn means(lines: &[BTreeMap<String, f64>]) -> BTreeMap<String, f64> {
+    let mut sums: BTreeMap<String, (f64, usize)> = BTreeMap::new();
+    for (name, value) in lines.iter().flatten() {
+        let sum = sums.entry(name.clone()).or_default();
+        *sum = (sum.0 + value, sum.1 + 1);
+    }
+    sums.into_iter().map(|(name, (sum, n))| (name, sum / n as f64)).collect()
 }
 
 fn copy_numbers(finished: &Finished, metrics: &mut BTreeMap<String, f64>) {

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use aconite_core::{Info, Role, RowKind, Seed, Work};
+use aconite_core::{Attack, Info, Learner, Role, RowKind, Seed, Work};
 use aconite_data::Places;
 use aconite_grid::{Error, Experiment, Point, Schema};
-use aconite_plan::{CellFacts, DefenseRole, Plan, Size, Store};
+use aconite_plan::{AttackFacts, CellFacts, Passes, Plan, Size, Step, StepRole, Store};
 use serde_json::{Value, json};
 
+use crate::defenses::chain::check_order;
 use crate::{families, stages, system};
 
 /// One cell, ready to run.
@@ -42,7 +43,7 @@ struct Known {
 
 impl Known {
     /// Sizes from which stages on this data set are estimated.
-    fn size(&self, work: Work, train: &Value) -> Size {
+    fn size(&self, work: Work, train: &Value, passes: Passes) -> Size {
         let number = |key: &str| train.get(key).and_then(Value::as_f64).unwrap_or(1.0);
         Size {
             train_rows: self.info.total() as f64,
@@ -53,7 +54,14 @@ impl Known {
             macs: work.macs,
             weights: work.weights,
             features: work.features,
+            passes,
         }
+    }
+
+    /// Forward passes of single rows in a training of the victim, a backward pass counting as two.
+    fn training(&self, train: &Value) -> (f64, f64) {
+        let epochs = train.get("epochs").and_then(Value::as_f64).unwrap_or(1.0);
+        (3.0 * epochs * self.info.total() as f64, epochs)
     }
 }
 
@@ -112,13 +120,21 @@ pub(crate) fn prepare(
             .or_insert_with(|| learner.work(&data.info));
         let attack = families::attack(&settings["attack"]).map_err(at("attack"))?;
         attack.check(&data.info).map_err(at("attack"))?;
-        let defense = families::defense(&settings["defense"]).map_err(at("defense"))?;
-        defense.check(&data.info).map_err(at("defense"))?;
-        let role = match defense.role() {
-            Role::None => DefenseRole::None,
-            Role::Filter(filter) => DefenseRole::Filter { features: filter.needs_features() },
-            Role::Control(_) => DefenseRole::Filter { features: false },
-        };
+        check_attack(attack.as_ref(), learner.as_ref(), settings)
+            .map_err(|(section, e)| located(experiment, point, section, e))?;
+        let (training, epochs) = data.training(&settings["train"]);
+        let mut passes = Passes { poison: attack.passes(&data.info, training), ..Passes::default() };
+        let defended = defend(settings, &data.info, learner.as_ref(), schema)
+            .map_err(|(section, e)| located(experiment, point, section, e))?;
+        for (step, defense) in defended.steps.iter().zip(&defended.built) {
+            let own = defense.passes(&data.info, training, epochs);
+            match step.role {
+                StepRole::Filter { .. } => {}
+                StepRole::Regime | StepRole::Certificate => passes.regime += own,
+                StepRole::Repair => passes.repair += own,
+                StepRole::Detector => passes.detect += own,
+            }
+        }
         let mut versions: Value = schema
             .sections
             .iter()
@@ -127,17 +143,27 @@ pub(crate) fn prepare(
                 (s.path.to_owned(), Value::from(families::version(schema, s.path, settings)))
             })
             .collect();
-        if role == (DefenseRole::Filter { features: true }) && !learner.has_features() {
-            return Err(located(experiment, point, "victim", no_features(&settings["defense"])));
-        }
         if let Some(content) = learner.content().map_err(at("victim"))? {
             versions["victim"] = json!({ "code": versions["victim"], "content": content });
         }
-        let size = data.size(work, &settings["train"]);
-        let facts = CellFacts { fingerprint: data.fingerprint.clone(), versions, role, size };
+        let needs = attack.needs();
+        let facts = CellFacts {
+            fingerprint: data.fingerprint.clone(),
+            versions,
+            attack: AttackFacts {
+                surrogate: needs.surrogate,
+                victim: needs.victim,
+                targets: needs.targets,
+                feeds: attack.feeds(),
+                trials: attack.trials(),
+            },
+            steps: defended.steps,
+            controls: families::evaluate(&settings["evaluate"]).map_err(at("evaluate"))?.controls,
+            size: data.size(work, &settings["train"], passes),
+        };
         threads = threads.max(stages::number(settings, "/train/threads").unwrap_or(1));
         let goal = attack.goal(&data.info).name().to_owned();
-        let knowledge: Vec<String> = defense.knowledge().iter().map(|k| k.name().to_owned()).collect();
+        let knowledge = defended.knowledge;
         for &seed in &experiment.seeds {
             plan.add(settings, seed, &facts, &environment);
             cells.push(Cell {
@@ -153,17 +179,164 @@ pub(crate) fn prepare(
     Ok(Prepared { cells, plan, info, threads })
 }
 
-/// The error of a filter that reads features of a victim that shows none.
-fn no_features(defense: &Value) -> aconite_core::Error {
-    let kind = defense["kind"].as_str().unwrap_or_default();
-    aconite_core::Error::at("features", format!("{kind} reads features, and this victim shows none"))
-        .hint("name the method that gives them: features = \"features\"")
+/// An error of a kind, with the section that it concerns.
+type Refusal = (&'static str, aconite_core::Error);
+
+/// Checks that an attack and a victim fit together.
+fn check_attack(attack: &dyn Attack, learner: &dyn Learner, settings: &Value) -> Result<(), Refusal> {
+    let kind = |section: &str| settings[section]["kind"].as_str().unwrap_or_default().to_owned();
+    let transfers = !matches!(settings["train"]["transfer"].as_str(), None | Some("none"));
+    let steps = learner.takes_steps();
+    if transfers && !steps {
+        let message =
+            format!("{} is not trained in gradient steps: nothing can be transferred to it", kind("victim"));
+        return Err(("train", aconite_core::Error::at("transfer", message).hint("leave transfer out")));
+    }
+    if attack.needs().surrogate && !steps {
+        let message =
+            format!("{} needs the gradients of a net, and {} is none", kind("attack"), kind("victim"));
+        return Err(("attack", aconite_core::Error::new(message).hint("choose a net as victim")));
+    }
+    if attack.feeds() && (!steps || settings["train"]["transfer"] == "head") {
+        let message =
+            format!("{} changes the batches of training, and this victim has none to change", kind("attack"));
+        return Err((
+            "attack",
+            aconite_core::Error::new(message).hint("choose a net as victim, trained whole"),
+        ));
+    }
+    Ok(())
+}
+
+/// A cell's defense, taken apart.
+struct Defended {
+    steps: Vec<Step>,
+    built: Vec<Box<dyn aconite_core::Defense>>,
+    knowledge: Vec<String>,
+}
+
+/// Builds and checks the steps of a cell's defense.
+fn defend(
+    settings: &Value,
+    info: &Info,
+    learner: &dyn Learner,
+    schema: &Schema,
+) -> Result<Defended, Refusal> {
+    let defense = &settings["defense"];
+    let chained = defense["kind"] == "chain";
+    let at = |n: usize| {
+        move |mut e: aconite_core::Error| {
+            if chained {
+                e.setting = Some(match e.setting {
+                    Some(key) => format!("steps.{n}.{key}"),
+                    None => format!("steps.{n}"),
+                });
+            }
+            ("defense", e)
+        }
+    };
+    let given = families::steps(defense);
+    let built = given.iter().enumerate().map(|(n, s)| families::defense(s).map_err(at(n)));
+    let built: Vec<Box<dyn aconite_core::Defense>> = built.collect::<Result<_, _>>()?;
+    let kind = |n: usize| given[n]["kind"].as_str().unwrap_or_default();
+    if chained {
+        let order: Vec<(&str, Role<'_>)> =
+            built.iter().enumerate().map(|(n, d)| (kind(n), d.role())).collect();
+        check_order(&order).map_err(|e| ("defense", e))?;
+    }
+    let mut defended = Defended { steps: Vec::new(), built: Vec::new(), knowledge: Vec::new() };
+    for (n, defense) in built.into_iter().enumerate() {
+        defense.check(info).map_err(at(n))?;
+        let role = role(defense.as_ref());
+        check_victim(kind(n), defense.as_ref(), learner, settings).map_err(|(section, e)| match section {
+            "defense" => at(n)(e),
+            other => (other, e),
+        })?;
+        let Some(role) = role else { continue };
+        let knowledge = defense.knowledge();
+        for word in knowledge.iter().map(|k| k.name().to_owned()) {
+            if !defended.knowledge.contains(&word) {
+                defended.knowledge.push(word);
+            }
+        }
+        let told = |k: &aconite_core::Knowledge| {
+            matches!(k, aconite_core::Knowledge::PoisonRate | aconite_core::Knowledge::TargetClass)
+        };
+        defended.steps.push(Step {
+            settings: given[n].clone(),
+            version: families::version(schema, "defense", given[n]),
+            role,
+            told: knowledge.iter().any(told),
+        });
+        defended.built.push(defense);
+    }
+    Ok(defended)
+}
+
+/// The part a defense plays in the plan; `None` for no defense.
+fn role(defense: &dyn aconite_core::Defense) -> Option<StepRole> {
+    Some(match defense.role() {
+        Role::None | Role::Chain => return None,
+        Role::Filter(filter) => {
+            let reads = filter.reads();
+            StepRole::Filter { model: reads.model, folds: reads.folds, control: false }
+        }
+        Role::Control(_) => StepRole::Filter { model: false, folds: None, control: true },
+        Role::Regime(_) => StepRole::Regime,
+        Role::Certificate(_) => StepRole::Certificate,
+        Role::Repair(_) => StepRole::Repair,
+        Role::InputDetector(_) | Role::ModelDetector(_) => StepRole::Detector,
+    })
+}
+
+/// Checks that a defense and a victim fit together.
+fn check_victim(
+    kind: &str,
+    defense: &dyn aconite_core::Defense,
+    learner: &dyn Learner,
+    settings: &Value,
+) -> Result<(), Refusal> {
+    let victim = settings["victim"]["kind"].as_str().unwrap_or_default();
+    let net = |what: &str| {
+        let message = format!("{kind} {what}, and {victim} is no net");
+        Err(("defense", aconite_core::Error::new(message).hint("choose a net as victim")))
+    };
+    let regime = match defense.role() {
+        Role::Filter(filter) if filter.reads().model && !learner.has_features() => {
+            let message = format!("{kind} reads features, and this victim shows none");
+            return Err((
+                "victim",
+                aconite_core::Error::at("features", message)
+                    .hint("name the method that gives them: features = \"features\""),
+            ));
+        }
+        Role::Repair(_) | Role::ModelDetector(_) if !learner.takes_steps() => {
+            return net("looks into the model");
+        }
+        Role::Regime(regime) => regime.needs_steps(),
+        Role::Certificate(certificate) => certificate.needs_steps(),
+        _ => return Ok(()),
+    };
+    if regime && !learner.takes_steps() {
+        return net("trains in steps of its own");
+    }
+    match settings["train"]["transfer"].as_str() {
+        None | Some("none") => Ok(()),
+        Some(_) => Err((
+            "train",
+            aconite_core::Error::at(
+                "transfer",
+                format!("{kind} trains in its own way, from fresh weights: nothing can be transferred"),
+            )
+            .hint("leave transfer out, or the defense"),
+        )),
+    }
 }
 
 /// The learner checks `[victim]` and `[train]`; its errors name keys of either.
 fn victim_section(error: &aconite_core::Error) -> &'static str {
     match error.setting.as_deref() {
-        Some("augment") => "train",
+        Some("augment" | "transfer") => "train",
         Some("milestones") => "train.schedule",
         _ => "victim",
     }

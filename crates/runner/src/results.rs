@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use aconite_core::Rows;
 use aconite_grid::{Error, Experiment};
-use aconite_plan::Stage;
+use aconite_plan::{Line, Plan, Stage};
 use aconite_record::{
     CellRow, Ledger, Provenance, Samples, Score, append_line, read_cells, stage_of, write_flat, write_whole,
 };
 
-use crate::stages::{Failure, Workshop, read_poison, read_predictions, read_verdict};
+use crate::stages::{
+    Failure, Workshop, read_certificates, read_detection, read_poison, read_predictions, read_verdict,
+};
 
 /// A results folder that is being written.
 #[derive(Debug)]
@@ -96,8 +98,50 @@ impl Results {
         aconite_report::summary::write_summary(&self.dir.join("summary.csv"), &rows)
     }
 
+    /// Writes the files of one trial of a cell; `name` is theirs. What could not be written is returned with the
+    /// reason: the numbers of the cell do not depend on it.
+    pub(crate) fn write_line(
+        &self,
+        name: &str,
+        row: &CellRow,
+        line: &Line,
+        plan: &Plan,
+        shop: &mut Workshop,
+    ) -> Vec<(&'static str, Failure)> {
+        let mut failed = Vec::new();
+        let mut note =
+            |what: &'static str, done: Result<(), Failure>| failed.extend(done.err().map(|e| (what, e)));
+        if let Some(filter) = line.filter {
+            note("ledger", self.write_ledger(name, row.kind("defense"), &plan.stages[filter], shop));
+        }
+        note("predictions", self.write_predictions(name, &plan.stages[line.evaluate], shop));
+        for (stage, at) in &line.stages {
+            match *stage {
+                "detect" => note("detection", self.write_detection(name, &plan.stages[*at], shop)),
+                "certify" => note("certificates", self.write_certificates(name, &plan.stages[*at], shop)),
+                _ => {}
+            }
+        }
+        failed
+    }
+
+    fn write_detection(&self, name: &str, detect: &Stage, shop: &Workshop) -> Result<(), Failure> {
+        match read_detection(&shop.entry(&detect.key)?)? {
+            Some(found) => found
+                .write(&self.path("detections", name, "json"))
+                .map_err(|e| Failure::Failed(e.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    fn write_certificates(&self, name: &str, certify: &Stage, shop: &Workshop) -> Result<(), Failure> {
+        read_certificates(&shop.entry(&certify.key)?)?
+            .write(&self.path("certificates", name, "json"))
+            .map_err(|e| Failure::Failed(e.to_string()))
+    }
+
     /// Writes the ledger of a cell's filter.
-    pub(crate) fn write_ledger(
+    fn write_ledger(
         &self,
         cell: &str,
         kind: &str,
@@ -125,12 +169,7 @@ impl Results {
     }
 
     /// Writes what a cell's last model said of the test inputs, if its stage kept it.
-    pub(crate) fn write_predictions(
-        &self,
-        cell: &str,
-        evaluate: &Stage,
-        shop: &mut Workshop,
-    ) -> Result<(), Failure> {
+    fn write_predictions(&self, cell: &str, evaluate: &Stage, shop: &mut Workshop) -> Result<(), Failure> {
         let path = self.path("predictions", cell, "parquet");
         let wanted = evaluate.settings["evaluate"]["predictions"] == true;
         if !wanted || stage_of(&path).as_deref() == Some(evaluate.key.as_str()) {
@@ -165,7 +204,7 @@ impl Results {
         let Ok(images) = split.train.images() else { return Ok(()) };
         let entry = shop.entry(&poison.key)?;
         let key = &poison.key;
-        let poison = read_poison(&entry, split.train.rows())?;
+        let poison = read_poison(&entry, split.train.rows(), 0)?;
         let changed = poison.content.as_ref().map(Rows::images).transpose()?;
         let shape = images.shape();
         let shown = 0..poison.rows.len().min(SHOWN);

@@ -83,7 +83,7 @@ fn export(
             let wanted = index.iter().filter_map(|&row| map.wanted(split.test.labels()[row])).collect();
             Some(Triggered { rows: trigger.stamped(split.test.rows(), &index)?, index, wanted })
         }
-        Goal::None | Goal::Availability | Goal::Targeted(_) => None,
+        Goal::None | Goal::Availability | Goal::Targeted(_) | Goal::TargetedInputs { .. } => None,
     };
     let mut manifest = Manifest::new(&info.kind, &info.classes);
     manifest.seed = stages::seed(stage).0;

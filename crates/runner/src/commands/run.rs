@@ -96,8 +96,12 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
     let checked = verify::check_all(&whole.expects, &rows);
     verify::write(&dir, &checked)?;
     let names: HashSet<String> = rows.iter().map(|r| r.cell.clone()).collect();
-    for folder in ["ledger", "predictions"] {
-        keep_files(&dir.join(folder), |stem| names.contains(stem));
+    for folder in ["ledger", "predictions", "detections", "certificates"] {
+        keep_files(&dir.join(folder), |stem| {
+            // The files of a trial are called by the cell's name and `-t3`.
+            let cell = stem.rsplit_once("-t").filter(|(_, trial)| trial.parse::<usize>().is_ok());
+            names.contains(stem) || cell.is_some_and(|(cell, _)| names.contains(cell))
+        });
     }
     for skipped in aconite_report::draw(&dir)?.skipped {
         eprintln!("not drawn: {}: {}", skipped.what, skipped.why);
@@ -179,17 +183,14 @@ impl Watch for Session<'_> {
         let stages = &self.prepared.plan.cells[index];
         let row: CellRow = outcome::row(cell, self.axes, stages, states, self.run);
         self.failed += usize::from(row.status == Status::Failed);
-        if let (Some(filter), Status::Done) = (stages.filter, row.status) {
-            let filter = &self.prepared.plan.stages[filter];
-            let written = self.results.write_ledger(&row.cell, row.kind("defense"), filter, &mut self.shop);
-            if let Err(why) = written {
-                self.progress.note(&format!("the ledger of {} could not be written: {why:?}", row.cell));
-            }
-        }
         if row.status == Status::Done {
-            let evaluate = &self.prepared.plan.stages[stages.evaluate];
-            if let Err(why) = self.results.write_predictions(&row.cell, evaluate, &mut self.shop) {
-                self.progress.note(&format!("the predictions of {} could not be written: {why:?}", row.cell));
+            let several = stages.lines.len() > 1;
+            for (trial, line) in stages.lines.iter().enumerate() {
+                let name = if several { format!("{}-t{trial}", row.cell) } else { row.cell.clone() };
+                let plan = &self.prepared.plan;
+                for (what, why) in self.results.write_line(&name, &row, line, plan, &mut self.shop) {
+                    self.progress.note(&format!("the {what} of {name} could not be written: {why:?}"));
+                }
             }
         }
         self.progress.cell(&row);

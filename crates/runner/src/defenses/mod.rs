@@ -6,5 +6,6 @@ aconite_grid::family! {
     /// Kinds of defense that belong to no family.
     pub PLAIN: dyn Defense = {
         none::NoDefense,
+        chain::Chain,
     }
 }

@@ -6,8 +6,8 @@ use aconite_record::Predictions;
 use serde_json::{Map, Value, json};
 use tch::{Kind, Tensor};
 
-use super::workshop::seed;
-use super::{Failure, Output, Workshop};
+use super::workshop::{seed, trial};
+use super::{Failure, Output, Workshop, read_poison};
 use crate::{families, tensors};
 
 /// The file that holds what the model said.
@@ -42,6 +42,21 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> std::result::Result
             let result = metrics::backdoor(&predicted, test.labels(), &map, scope);
             put("attack_success", result.attack_success);
             put("robust_accuracy", result.robust_accuracy);
+        }
+        Goal::TargetedInputs { .. } => {
+            let entry = shop.input(stage, "poison")?;
+            let entry = entry.ok_or_else(|| Failure::Failed("the stage has no poison".into()))?;
+            let target = read_poison(&entry, split.train.rows(), trial(stage))?.target;
+            let target =
+                target.ok_or_else(|| Failure::Failed("the attack has chosen no test input".into()))?;
+            let read = *predicted
+                .get(target.row)
+                .ok_or_else(|| Failure::Failed(format!("there is no test row {}", target.row)))?;
+            put("attack_success", Some(f64::from(u8::from(read == target.wanted))));
+            put("robust_accuracy", Some(f64::from(u8::from(read == test.labels()[target.row]))));
+            said.insert("attacked_rows".into(), Tensor::from_slice(&[target.row as i64]));
+            let row = said["clean_scores"].narrow(0, target.row as i64, 1).copy();
+            said.insert("attacked_scores".into(), row);
         }
         Goal::Backdoor(map) => {
             let trigger = attack

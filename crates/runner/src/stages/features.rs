@@ -1,4 +1,5 @@
-//! `features`: penultimate activations of a model on the training set it learnt from.
+//! `features`: penultimate activations and scores of a model on the training set it learnt from, or on the fold
+//! that it did not see.
 
 use aconite_plan::Stage;
 use serde_json::json;
@@ -10,11 +11,19 @@ use crate::tensors;
 pub(super) const FILE: &str = "features.safetensors";
 
 pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> Result<Output, Failure> {
-    let poisoned = shop.poisoned(stage)?;
-    let data = poisoned.data();
-    // No augmentation: row i of the features is row i of the training set, as it stands there.
-    let features = shop.model(stage, &data.info())?.features(data.rows())?;
-    let value = json!({ "rows": features.size()[0], "width": features.size()[1] });
-    let named = [("features".to_owned(), features)].into();
+    // No augmentation: row i of the features is row i of the training set (or of the fold), as it stands there.
+    let (data, folded) = match stage.settings["fold"].is_null() {
+        true => (shop.poisoned(stage)?.data().clone(), false),
+        false => (shop.fold(stage)?, true),
+    };
+    let model = shop.model(stage, &data.info())?;
+    let scores = model.scores(data.rows())?;
+    let mut value = json!({ "rows": data.len() });
+    let mut named: aconite_core::NamedTensors = [("scores".to_owned(), scores)].into();
+    if !folded {
+        let features = model.features(data.rows())?;
+        value["width"] = json!(features.size()[1]);
+        named.insert("features".into(), features);
+    }
     Ok(Output { value, files: vec![(FILE.into(), tensors::encode(&named)?)] })
 }

@@ -1,17 +1,23 @@
 //! What each stage computes: from its settings and its inputs in the store to its outputs.
 
+mod certify;
 mod data;
+mod detect;
 mod evaluate;
 mod features;
 mod filter;
 mod fit;
+mod folds;
 mod poison;
+mod repair;
 mod workshop;
 
 use aconite_core::Observer;
 use aconite_plan::{Key, Stage, StageName, StoreError};
 use serde_json::Value;
 
+pub(crate) use certify::read as read_certificates;
+pub(crate) use detect::read as read_detection;
 pub(crate) use evaluate::read as read_predictions;
 pub(crate) use filter::read as read_verdict;
 pub(crate) use poison::read_poison;
@@ -69,10 +75,13 @@ pub(crate) fn compute(
     aconite_train::set_threads(number(&stage.settings, "/environment/threads").unwrap_or(1));
     match stage.name {
         StageName::Data => Err(Failure::Failed("data are read by the stages that need them".into())),
-        StageName::Poison => poison::compute(stage, shop),
-        StageName::Fit => fit::compute(stage, shop, watch),
+        StageName::Poison => poison::compute(stage, shop, watch),
+        StageName::Surrogate | StageName::Fit => fit::compute(stage, shop, watch),
         StageName::Features => features::compute(stage, shop),
         StageName::Filter => filter::compute(stage, shop),
+        StageName::Repair => repair::compute(stage, shop, watch),
+        StageName::Detect => detect::compute(stage, shop, watch),
+        StageName::Certify => certify::compute(stage, shop),
         StageName::Evaluate => evaluate::compute(stage, shop),
     }
 }

@@ -1,39 +1,90 @@
 //! `poison`: which rows the attack changes, and to what.
 
-use aconite_core::{Documents, Error, Images, NamedTensors, Poison, Poisoned, Result, Rows, Table};
+use std::collections::BTreeMap;
+
+use aconite_core::{
+    Dataset, Documents, Error, Images, NamedTensors, Observer, Poison, Poisoned, Result, Rows, Scene, Table,
+    Target, similarity,
+};
 use aconite_plan::{Entry, Stage};
-use serde_json::json;
+use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
-use super::workshop::seed;
+use super::workshop::{learner, seed};
 use super::{Failure, Output, Workshop};
 use crate::{families, tensors};
 
 const FILE: &str = "poison.safetensors";
 
-pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> std::result::Result<Output, Failure> {
+pub(super) fn compute(
+    stage: &Stage,
+    shop: &mut Workshop,
+    watch: &mut dyn Observer,
+) -> std::result::Result<Output, Failure> {
     let split = shop.split(stage)?;
     let attack = families::attack(&stage.settings["attack"])?;
-    let poison = attack.poison(&split.train, seed(stage).derive("attack"))?;
-    let poisoned = Poisoned::new(&split.train, &poison)?;
-    let mut value = json!({ "poisons": poison.rows.len() });
-    if let Some(target) = attack.goal(&split.train.info()).target() {
+    let info = split.train.info();
+    let needs = attack.needs();
+    let surrogate = shop.surrogate(stage, &info)?;
+    let victim = if needs.victim { Some(learner(stage)?) } else { None };
+    let scene = Scene {
+        surrogate: surrogate.as_deref(),
+        victim: victim.as_deref(),
+        test: needs.targets.then_some(&split.test),
+        ..Scene::new(&split.train, seed(stage).derive("attack"))
+    };
+    let poisons = attack.craft(&scene, watch)?;
+    if poisons.len() != attack.trials() {
+        let message = format!("the attack made poison for {} of {} trials", poisons.len(), attack.trials());
+        return Err(Failure::Failed(message));
+    }
+    let mut sums: BTreeMap<&str, (f64, usize)> = BTreeMap::new();
+    for poison in &poisons {
+        for (name, measure) in measures(&split.train, poison, attack.goal(&info).target())? {
+            let sum = sums.entry(name).or_default();
+            *sum = (sum.0 + measure, sum.1 + 1);
+        }
+    }
+    let value = sums.into_iter().map(|(name, (sum, n))| (name.to_owned(), json!(sum / n as f64))).collect();
+    Ok(Output { value: Value::Object(value), files: vec![(FILE.into(), write_poisons(&poisons)?)] })
+}
+
+/// What a poison costs and how strong its change is.
+fn measures(clean: &Dataset, poison: &Poison, target: Option<usize>) -> Result<Vec<(&'static str, f64)>> {
+    let poisoned = Poisoned::new(clean, poison)?;
+    let mut measures = vec![("poisons", poison.rows.len() as f64)];
+    if let Some(target) = target {
         let carrying = poisoned.data().rows_of(target);
         let bad = carrying.iter().filter(|&&row| poisoned.truth().poisoned[row]).count();
         if !carrying.is_empty() {
-            value["target_class_share"] = json!(bad as f64 / carrying.len() as f64);
+            measures.push(("target_class_share", bad as f64 / carrying.len() as f64));
         }
     }
-    Ok(Output { value, files: vec![(FILE.into(), write_poison(&poison)?)] })
+    if let (Some(Rows::Images(changed)), Rows::Images(all)) = (&poison.content, clean.rows())
+        && !poison.rows.is_empty()
+    {
+        let strength = similarity::strength(&all.select(&poison.rows), changed)?;
+        measures.extend([("linf", strength.linf), ("l2", strength.l2)]);
+        measures.extend(strength.psnr.map(|psnr| ("psnr", psnr)));
+        measures.extend(strength.ssim.map(|ssim| ("ssim", ssim)));
+    }
+    Ok(measures)
 }
 
-fn write_poison(poison: &Poison) -> Result<Vec<u8>> {
+/// The poison of each trial, the names of its tensors beginning with the trial's number.
+fn write_poisons(poisons: &[Poison]) -> Result<Vec<u8>> {
     let column = |values: &[usize]| Tensor::from_slice(&values.iter().map(|&v| v as i64).collect::<Vec<_>>());
     let mut named = NamedTensors::new();
-    named.insert("rows".into(), column(&poison.rows));
-    named.insert("labels".into(), column(&poison.labels));
-    if let Some(content) = &poison.content {
-        named.extend(encode_rows(content));
+    for (trial, poison) in poisons.iter().enumerate() {
+        let mut put = |name: &str, tensor: Tensor| drop(named.insert(format!("{trial}.{name}"), tensor));
+        put("rows", column(&poison.rows));
+        put("labels", column(&poison.labels));
+        if let Some(target) = poison.target {
+            put("target", column(&[target.row, target.wanted]));
+        }
+        for (name, tensor) in poison.content.iter().flat_map(encode_rows) {
+            put(&name, tensor);
+        }
     }
     tensors::encode(&named)
 }
@@ -99,15 +150,22 @@ fn decode_rows(mut named: NamedTensors, clean: &Rows) -> Result<Option<Rows>> {
     }))
 }
 
-/// The poison of `clean` that a finished `poison` stage holds.
-pub(crate) fn read_poison(entry: &Entry, clean: &Rows) -> std::result::Result<Poison, Failure> {
-    let mut named = tensors::decode(&entry.read(FILE)?)?;
+/// The poison of `clean` that a finished `poison` stage holds for a trial.
+pub(crate) fn read_poison(entry: &Entry, clean: &Rows, trial: usize) -> std::result::Result<Poison, Failure> {
+    let prefix = format!("{trial}.");
+    let of_trial = |(name, tensor): (String, Tensor)| Some((name.strip_prefix(&prefix)?.to_owned(), tensor));
+    let mut named: NamedTensors =
+        tensors::decode(&entry.read(FILE)?)?.into_iter().filter_map(of_trial).collect();
     let mut column = |name: &str| -> Result<Vec<usize>> {
         let values = Vec::<i64>::try_from(tensors::take(&mut named, name)?)?;
         Ok(values.into_iter().map(|v| v as usize).collect())
     };
     let (rows, labels) = (column("rows")?, column("labels")?);
-    Ok(Poison { rows, labels, content: decode_rows(named, clean)? })
+    let target = match column("target") {
+        Ok(pair) => pair.first().zip(pair.get(1)).map(|(&row, &wanted)| Target { row, wanted }),
+        Err(_) => None,
+    };
+    Ok(Poison { rows, labels, content: decode_rows(named, clean)?, target })
 }
 
 #[cfg(test)]

@@ -2,12 +2,16 @@
 
 use std::rc::Rc;
 
-use aconite_core::{Info, Learner, Model, Poisoned, Seed};
+use aconite_core::{
+    Dataset, Defense, Error, Info, Knowledge, Learner, Model, Poisoned, Rate, Role, Seed, Told, Verdict,
+};
 use aconite_data::{Places, Split, cut};
 use aconite_plan::{Entry, Key, Stage, Store};
 use serde_json::Value;
 
-use super::{Failure, data, read_poison};
+use super::fit::MODEL;
+use super::folds::folds;
+use super::{Failure, data, filter, read_poison};
 use crate::{families, tensors};
 
 /// Data sets and poisoned sets kept in memory; a sweep goes through few at a time.
@@ -76,13 +80,84 @@ impl Workshop {
 
     fn with_poison(&mut self, stage: &Stage, key: &Key) -> Result<Rc<Poisoned>, Failure> {
         let split = self.split(stage)?;
-        if let Some((_, poisoned)) = self.poisoned.iter().find(|(n, _)| n == key.as_str()) {
+        let trial = trial(stage);
+        let name = format!("{} {trial}", key.as_str());
+        if let Some((_, poisoned)) = self.poisoned.iter().find(|(n, _)| *n == name) {
             return Ok(poisoned.clone());
         }
-        let poison = read_poison(&self.entry(key)?, split.train.rows())?;
+        let poison = read_poison(&self.entry(key)?, split.train.rows(), trial)?;
         let poisoned = Rc::new(Poisoned::new(&split.train, &poison)?);
-        remember(&mut self.poisoned, key.as_str().to_owned(), poisoned.clone());
+        remember(&mut self.poisoned, name, poisoned.clone());
         Ok(poisoned)
+    }
+
+    /// What is left of a stage's training set for training: the attack's rows in it, without what its filter
+    /// removed and with the labels that it mended, and without the fold that the stage leaves out.
+    pub(crate) fn training(&mut self, stage: &Stage) -> Result<Dataset, Failure> {
+        let left = self.left(stage)?;
+        match fold_of(stage) {
+            Some((leave, of)) => {
+                let fold = folds(&left, of, seed(stage));
+                Ok(left.select(&rows_where(&fold, |f| f != leave))?)
+            }
+            None => Ok(left),
+        }
+    }
+
+    /// The rows of the fold that a stage's model did not see.
+    pub(crate) fn fold(&mut self, stage: &Stage) -> Result<Dataset, Failure> {
+        let left = self.left(stage)?;
+        let (leave, of) = fold_of(stage).unwrap_or((0, 1));
+        let fold = folds(&left, of, seed(stage));
+        Ok(left.select(&rows_where(&fold, |f| f == leave))?)
+    }
+
+    /// The training set as the attack and the filters left it.
+    pub(crate) fn left(&mut self, stage: &Stage) -> Result<Dataset, Failure> {
+        let poisoned = self.poisoned(stage)?;
+        match self.input(stage, "filter")? {
+            Some(entry) => Ok(left_by(poisoned.data(), &filter::read(&entry)?)?),
+            None => Ok(poisoned.data().clone()),
+        }
+    }
+
+    /// What a defense is told at a stage: exactly what it declared, nothing else.
+    pub(crate) fn told(&mut self, stage: &Stage, declared: &[Knowledge]) -> Result<Told, Failure> {
+        // In an audit nobody knows the truth: what the user assumes takes its place.
+        let assumed = &stage.settings["assumed"];
+        let mut told = Told::default();
+        if declared.contains(&Knowledge::PoisonRate) {
+            told.poison_rate = Some(match (assumed["poison_rate"].as_f64(), stage.input("believed")) {
+                (Some(rate), _) => rate,
+                // On the clean twin a defense believes what it is told of the attack.
+                (None, Some(key)) => self.with_poison(stage, key)?.worst_class_rate(),
+                (None, None) => self.poisoned(stage)?.worst_class_rate(),
+            });
+        }
+        if declared.contains(&Knowledge::TargetClass) {
+            told.target_class = match assumed["target_class"].as_u64() {
+                Some(class) => Some(class as usize),
+                None if stage.settings["attack"].is_null() => None,
+                None => {
+                    let info = self.split(stage)?.train.info();
+                    families::attack(&stage.settings["attack"])?.goal(&info).target()
+                }
+            };
+        }
+        Ok(told)
+    }
+
+    /// Clean training rows for a repair or a detector, a share of all rows drawn by seed, as many of each class.
+    pub(crate) fn clean_samples(&mut self, stage: &Stage, share: Rate) -> Result<Dataset, Failure> {
+        let train = &self.split(stage)?.train;
+        let count = share.count(train.len());
+        let all: Vec<usize> = (0..train.len()).collect();
+        let rows = seed(stage).derive("clean samples").choose(&all, count);
+        train.select(&rows).map_err(|_| {
+            let message =
+                format!("{} of {} training rows are no clean sample at all", share.get(), train.len());
+            Error::new(message).hint("raise the share of clean samples").into()
+        })
     }
 
     /// The input that plays a part.
@@ -94,8 +169,21 @@ impl Workshop {
     pub(crate) fn model(&self, stage: &Stage, info: &Info) -> Result<Box<dyn Model>, Failure> {
         let entry =
             self.input(stage, "model")?.ok_or_else(|| Failure::Failed("the stage has no model".into()))?;
-        let weights = tensors::decode(&entry.read("model.safetensors")?)?;
-        Ok(learner(stage)?.restore(info, &weights)?)
+        let weights = tensors::decode(&entry.read(MODEL)?)?;
+        let learner = learner(stage)?;
+        let regime = regime(stage)?;
+        Ok(match regime.as_ref().map(|defense| defense.role()) {
+            Some(Role::Regime(regime)) => regime.restore(learner.as_ref(), info, &weights)?,
+            Some(Role::Certificate(certificate)) => certificate.restore(learner.as_ref(), info, &weights)?,
+            _ => learner.restore(info, &weights)?,
+        })
+    }
+
+    /// The surrogate that is the input `surrogate` of a stage.
+    pub(crate) fn surrogate(&self, stage: &Stage, info: &Info) -> Result<Option<Box<dyn Model>>, Failure> {
+        let Some(entry) = self.input(stage, "surrogate")? else { return Ok(None) };
+        let weights = tensors::decode(&entry.read(MODEL)?)?;
+        Ok(Some(learner(stage)?.restore(info, &weights)?))
     }
 
     /// A finished stage.
@@ -136,6 +224,39 @@ pub(super) fn learner(stage: &Stage) -> aconite_core::Result<Box<dyn Learner>> {
             .hint("run the experiment again"));
     }
     Ok(learner)
+}
+
+/// The regime by which a stage's model was trained, if there is one.
+pub(super) fn regime(stage: &Stage) -> aconite_core::Result<Option<Box<dyn Defense>>> {
+    match &stage.settings["regime"] {
+        Value::Null => Ok(None),
+        settings => families::defense(settings).map(Some),
+    }
+}
+
+/// The rows of a data set that a verdict leaves, with the labels that it mends.
+pub(super) fn left_by(data: &Dataset, verdict: &Verdict) -> aconite_core::Result<Dataset> {
+    let mut data = data.clone();
+    if let Some(labels) = &verdict.labels {
+        data.labels_mut().copy_from_slice(labels);
+    }
+    let kept = rows_where(&verdict.removed, |removed| !removed);
+    data.select(&kept).map_err(|_| Error::new("the filter removed every row: nothing is left to train on"))
+}
+
+/// The positions whose value satisfies the condition, ascending.
+pub(super) fn rows_where<T: Copy>(values: &[T], wanted: impl Fn(T) -> bool) -> Vec<usize> {
+    (0..values.len()).filter(|&row| wanted(values[row])).collect()
+}
+
+/// Which of several trials a stage belongs to.
+pub(crate) fn trial(stage: &Stage) -> usize {
+    number(&stage.settings, "/trial").unwrap_or(0)
+}
+
+/// The fold that a stage leaves out, and of how many.
+fn fold_of(stage: &Stage) -> Option<(usize, usize)> {
+    Some((number(&stage.settings, "/fold/leave")?, number(&stage.settings, "/fold/of")?))
 }
 
 /// A count at a JSON pointer.

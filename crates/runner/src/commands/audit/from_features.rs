@@ -75,7 +75,7 @@ pub(super) fn audit(file: &Path, args: &cli::Audit) -> Result<Audit, Error> {
     };
     aconite_train::set_threads(1);
     let seed = Seed(0).derive("defense");
-    let evidence = Evidence { data: &data, features: Some(features), told: facts, seed };
+    let evidence = Evidence { features: Some(features), ..Evidence::new(&data, facts, seed) };
     let verdict = filter.judge(&evidence).map_err(said)?;
     Ok(Audit {
         verdict,

@@ -59,7 +59,7 @@ fn train_and_filter(args: &cli::Audit) -> Result<Audit> {
     let prepared = prepare(&experiment, &schema, Some(&store))?;
     let defense = families::defense(&settings["defense"]).map_err(|e| Error::new(e.message))?;
     let cell = prepared.plan.cells.first();
-    let (Some(filter), Role::Filter(kind)) = (cell.and_then(|c| c.filter), defense.role()) else {
+    let (Some(filter), Role::Filter(kind)) = (cell.and_then(|c| c.filter()), defense.role()) else {
         return Err(no_filter(&args.defense).into());
     };
     let plan = prepared.plan.upto(&[filter]);
@@ -73,11 +73,16 @@ fn train_and_filter(args: &cli::Audit) -> Result<Audit> {
     Ok(Audit {
         told: told(defense.as_ref(), &data.info(), args),
         always_flags: always_flags(defense.as_ref()),
-        seen_by: kind.needs_features().then(|| format!("a {victim} trained on these rows")),
+        seen_by: reads(kind).then(|| format!("a {victim} trained on these rows")),
         defense: args.defense.clone(),
         data,
         verdict,
     })
+}
+
+/// Whether a filter looks at a model.
+fn reads(filter: &dyn aconite_core::Filter) -> bool {
+    filter.reads() != aconite_core::Reads::NOTHING
 }
 
 fn no_filter(kind: &str) -> Error {
