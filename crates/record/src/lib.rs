@@ -2,11 +2,14 @@
 //!
 //! This crate owns the files of a results folder: the row of a cell (`cells.jsonl`, `cells.csv`), the
 //! catalogue of metrics, the ledger of a filter run (`ledger/*.parquet`), predictions (`predictions/*.parquet`),
-//! sample images and the provenance.
+//! sample images, what model detectors found (`detections/*.json`), certificates (`certificates/*.json`) and the
+//! provenance.
 //! It knows nothing of libtorch, of TOML or of figures: whoever computes writes through it, whoever reports
 //! reads through it.
 
 mod cell;
+mod certificates;
+mod detection;
 mod error;
 mod files;
 mod flat;
@@ -18,6 +21,8 @@ mod provenance;
 mod samples;
 
 pub use cell::{CellRow, Status, dotted, read_cells};
+pub use certificates::Certificates;
+pub use detection::{Detection, Reversed};
 pub use error::Error;
 pub use files::{append_line, write_new, write_whole};
 pub use flat::{ALWAYS, columns, leaves, read_flat, write_flat};
