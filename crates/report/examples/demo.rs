@@ -45,9 +45,31 @@ fn main() -> Result<(), aconite_report::Error> {
         ..small.clone()
     };
     let one = Plan { seeds: 1, ..small.clone() };
-    for (name, plan) in [("small", small), ("rates", rates), ("many", many), ("one", one)] {
+    for (name, plan) in [("small", small.clone()), ("rates", rates), ("many", many), ("one", one)] {
+        support::write(&out.join(name), &plan);
+    }
+    let long = Plan {
+        attacks: kinds(&[
+            "a_fairly_long_name_of_an_attack",
+            "another_attack_by_name",
+            "sig",
+            "wanet",
+            "label_flip",
+            "hidden_trigger",
+        ]),
+        defenses: (0..20)
+            .map(|i| match i {
+                0 => json!({"kind": "none"}),
+                _ => json!({"kind": format!("defense_{i}_with_a_name_that_goes_on_and_on")}),
+            })
+            .collect(),
+        ..small.clone()
+    };
+    support::write(&out.join("long"), &long);
+    support::matrix::write(&out.join("matrix"), 3);
+    support::matrix::write_trials(&out.join("trials"));
+    for name in ["small", "rates", "many", "one", "long", "matrix", "trials"] {
         let dir = out.join(name);
-        support::write(&dir, &plan);
         let drawn = aconite_report::draw(&dir)?;
         eprintln!("{}: {} files", dir.display(), drawn.written.len());
         for skipped in drawn.skipped {

@@ -34,24 +34,33 @@ pub(crate) fn plain(value: f64) -> String {
 
 /// Whether a metric is a share and so shown in percent.
 pub(crate) fn is_share(name: &str) -> bool {
-    metric::find(name).is_some_and(|m| m.share) && name != "auroc"
+    metric::find(name).is_some_and(|m| m.share) && !is_score(name)
 }
 
-/// A metric's value in its unit: percent for shares (AUROC apart), else plain.
+/// Metrics from 0 to 1 that are no shares and are written with three decimals.
+fn is_score(name: &str) -> bool {
+    matches!(name, "auroc" | "average_precision" | "ssim")
+}
+
+/// A metric's value in its unit: percent for shares (AUROC and its like apart), else plain.
 pub(crate) fn value(name: &str, value: f64) -> String {
     match name {
-        "auroc" => number(value, 3),
+        name if is_score(name) => number(value, 3),
         name if is_share(name) => percent(value),
         _ => plain(value),
     }
 }
 
-/// Mean ± half the interval, in the metric's unit; the mean alone where there is no interval.
+/// Mean ± half the interval, in the metric's unit; the mean alone where there is no interval. Wilson's interval does
+/// not lie evenly around the share, so it is written with its ends.
 pub(crate) fn stat(name: &str, stat: &Stat) -> String {
     let mean = value(name, stat.mean);
+    if let Some((low, high)) = stat.interval.filter(|_| stat.is_wilson()) {
+        return format!("{mean} [{}, {}]", value(name, low), value(name, high));
+    }
     match stat.half() {
         Some(half) => {
-            let half = if name == "auroc" || is_share(name) { value(name, half) } else { like(&mean, half) };
+            let half = if is_score(name) || is_share(name) { value(name, half) } else { like(&mean, half) };
             format!("{mean} ± {half}")
         }
         None => mean,
@@ -68,13 +77,18 @@ fn like(text: &str, value: f64) -> String {
 
 /// A metric's short label with its unit.
 pub(crate) fn heading(name: &str) -> String {
-    let label =
-        match (metric::find(name), name.strip_prefix("seconds_"), name.strip_prefix("class_accuracy_")) {
-            (_, Some(stage), _) => format!("seconds, {stage}"),
-            (_, _, Some(class)) => format!("accuracy, class {class}"),
-            (Some(metric), ..) => metric.label.to_owned(),
-            (None, ..) => name.to_owned(),
-        };
+    let of = |stem: &str| name.strip_prefix(stem);
+    let label = if let Some(stage) = of("seconds_") {
+        format!("seconds, {stage}")
+    } else if let Some(class) = of("class_accuracy_") {
+        format!("accuracy, class {class}")
+    } else if let Some(class) = of("anomaly_index_") {
+        format!("anomaly index, class {class}")
+    } else if let Some(radius) = of("certified_accuracy_at_") {
+        format!("certified accuracy, radius ≥ {radius}")
+    } else {
+        metric::find(name).map_or(name, |m| m.label).to_owned()
+    };
     if is_share(name) { format!("{label} (%)") } else { label }
 }
 
@@ -82,6 +96,14 @@ pub(crate) fn heading(name: &str) -> String {
 pub(crate) fn rate(rate: f64) -> String {
     let text = number(100.0 * rate, 4);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// What a defense was told beyond the data: `told: poison rate, trigger`, `told: nothing`.
+pub(crate) fn told(knowledge: &[String]) -> String {
+    match knowledge.is_empty() {
+        true => "told: nothing".into(),
+        false => format!("told: {}", knowledge.join(", ").replace('_', " ")),
+    }
 }
 
 /// `one seed`, `3 seeds`, `2–3 seeds`.
@@ -97,10 +119,20 @@ pub(crate) fn seeds(counts: impl Iterator<Item = usize> + Clone) -> String {
 /// The words on n and the interval that stand under a figure.
 pub(crate) fn interval_words(stats: &[Stat], drawn: &str) -> String {
     let counts = || stats.iter().map(|s| s.n);
+    let wilson = stats.iter().any(Stat::is_wilson);
+    let bare = stats.iter().any(|s| s.n == 1 && s.interval.is_none());
     if counts().all(|n| n == 1) {
-        return "One seed, so no interval.".into();
+        let what = if bare { ", of what has trials" } else { "" };
+        return match wilson {
+            true => format!("One seed; {drawn}: Wilson's 95 % interval over its trials{what}."),
+            false => "One seed, so no interval.".into(),
+        };
     }
-    let lone = if counts().any(|n| n == 1) { ", none for one seed" } else { "" };
+    let lone = match (wilson, bare) {
+        (true, _) => "; for one seed with trials Wilson's 95 % interval over them",
+        (false, true) => ", none for one seed",
+        (false, false) => "",
+    };
     format!("Mean of {}; {drawn}: 95 % t-interval{lone}.", seeds(counts()))
 }
 
@@ -125,7 +157,19 @@ mod tests {
             "900 ± 10.0"
         );
         assert_eq!(stat("attack_success", &Stat { n: 1, sd: None, interval: None, ..two }), "50.0");
+        let wilson = Stat { n: 1, sd: None, ..two };
+        assert_eq!(stat("attack_success", &wilson), "50.0 [40.0, 60.0]");
+        assert_eq!(
+            interval_words(&[wilson], "bars"),
+            "One seed; bars: Wilson's 95 % interval over its trials."
+        );
+        assert!(interval_words(&[wilson, two], "bars").contains("for one seed with trials Wilson's"));
         assert_eq!(heading("class_accuracy_3"), "accuracy, class 3 (%)");
+        assert_eq!(heading("certified_accuracy_at_5"), "certified accuracy, radius ≥ 5 (%)");
+        assert_eq!(heading("anomaly_index_3"), "anomaly index, class 3");
+        assert_eq!([value("average_precision", 0.5), value("psnr", 31.25)], ["0.500", "31.25"]);
+        assert_eq!(told(&["clean_samples".into(), "test_set".into()]), "told: clean samples, test set");
+        assert_eq!(told(&[]), "told: nothing");
         assert_eq!([seeds([1].into_iter()), seeds([2, 3].into_iter())], ["one seed", "2–3 seeds"]);
     }
 }

@@ -77,8 +77,17 @@ pub(crate) fn page(study: &Study, album: &Album) -> String {
     if !study.points.is_empty() {
         section(&mut out, "Results", &words::numbers(study), &cut(table::results(study), Dress::Plain));
     }
+    if let Some(table) = table::attacks(study) {
+        section(&mut out, "What the attacks change", "", &cut(table, Dress::Plain));
+    }
     if let Some(table) = table::filters(study) {
         section(&mut out, "Filters and detectors", "", &cut(table, Dress::Plain));
+    }
+    if let Some(table) = table::controls(study) {
+        section(&mut out, "Control arms", words::CONTROLS, &cut(table, Dress::Plain));
+    }
+    if let Some(table) = table::certificates(study) {
+        section(&mut out, "Certificates", words::CERTIFICATES, &cut(table, Dress::Plain));
     }
     if !study.rows.is_empty() {
         let scope = words::scope(study).unwrap_or_default();

@@ -3,6 +3,9 @@
 //! Two badnets that differ in their rate are `badnets rate=0.01` and `badnets rate=0.05`; a badnets that
 //! stands alone is `badnets`. What varies outside the attack and the defense (data set, victim, training)
 //! is the context. Everything that shows a name to a reader takes it from here.
+//!
+//! A chain is called by the kinds of its steps, `deep_knn → fine_prune`, and by what varies between chains of the
+//! same steps.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +15,10 @@ use serde_json::Value;
 /// Top-level keys that describe the experiment and not a setting of the cell.
 const NOT_SETTINGS: [&str; 7] = ["seed", "seeds", "about", "base", "grid", "expect", "name"];
 
+/// More varying settings than this, or longer values, would bury a chain's name: its variants are numbered instead.
+const CHAIN_SETTINGS: usize = 3;
+const CHAIN_VALUE: usize = 24;
+
 /// Which settings vary, per section and kind; built once from all rows of an experiment.
 #[derive(Debug, Clone, Default)]
 pub struct Labels {
@@ -20,6 +27,30 @@ pub struct Labels {
     /// Sections outside attack and defense of which something varies, in the order of the settings, and
     /// whether their kind varies.
     context: Vec<(String, bool)>,
+    /// The tables of chains of the same steps that are numbered, by section and name.
+    numbered: BTreeMap<(String, String), Vec<Value>>,
+}
+
+/// A section of a row as labels see it: its kind and its table. A chain's kind is that of its steps in order, and
+/// its table holds a table per step, by kind.
+fn seen(row: &CellRow, section: &str) -> (String, Option<Value>) {
+    let kind = row.kind(section);
+    let table = row.settings.get(section);
+    let steps = table.filter(|_| kind == "chain").and_then(|t| t.get("steps")?.as_array());
+    let Some(steps) = steps else {
+        return (kind.to_owned(), table.cloned());
+    };
+    let kinds: Vec<&str> =
+        steps.iter().map(|s| s.get("kind").and_then(Value::as_str).unwrap_or("step")).collect();
+    let mut flat = table.and_then(Value::as_object).cloned().unwrap_or_default();
+    flat.remove("steps");
+    for (i, step) in steps.iter().enumerate() {
+        let before = kinds[..i].iter().filter(|k| **k == kinds[i]).count();
+        let name = if before == 0 { kinds[i].to_owned() } else { format!("{}{}", kinds[i], before + 1) };
+        flat.insert(name, step.clone());
+    }
+    let name = if kinds.len() < 2 { format!("chain of {}", kinds.concat()) } else { kinds.join(" → ") };
+    (name, Some(Value::Object(flat)))
 }
 
 impl Labels {
@@ -33,19 +64,33 @@ impl Labels {
             }
         }
         for section in sections {
-            let mut kinds: Vec<&str> = rows.iter().map(|r| r.kind(section)).collect();
-            kinds.sort_unstable();
-            kinds.dedup();
-            for kind in &kinds {
-                let same: Vec<&Value> = rows
-                    .iter()
-                    .filter(|r| r.kind(section) == *kind)
-                    .filter_map(|r| r.settings.get(section))
-                    .collect();
-                let paths = varying(&same);
-                if !paths.is_empty() {
-                    labels.varying.insert((section.clone(), (*kind).to_owned()), paths);
+            let mut tables: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+            for row in rows {
+                let (kind, table) = seen(row, section);
+                tables.entry(kind).or_default().extend(table);
+            }
+            let kinds: Vec<&String> = tables.keys().collect();
+            for (kind, same) in &tables {
+                let paths = varying(&same.iter().collect::<Vec<_>>());
+                if paths.is_empty() {
+                    continue;
                 }
+                let chain = same.iter().any(|t| t.get("kind").and_then(Value::as_str) == Some("chain"));
+                let long = |t: &Value, p: &String| {
+                    dotted(t, p).is_some_and(|v| value_text(v).chars().count() > CHAIN_VALUE)
+                };
+                if chain
+                    && (paths.len() > CHAIN_SETTINGS || same.iter().any(|t| paths.iter().any(|p| long(t, p))))
+                {
+                    let mut variants: Vec<Value> = Vec::new();
+                    for table in same {
+                        if !variants.contains(table) {
+                            variants.push(table.clone());
+                        }
+                    }
+                    labels.numbered.insert((section.clone(), kind.clone()), variants);
+                }
+                labels.varying.insert((section.clone(), kind.clone()), paths);
             }
             let varies = kinds.len() > 1 || kinds.iter().any(|k| labels.paths(section, k).is_some());
             if section != "attack" && section != "defense" && varies {
@@ -78,11 +123,11 @@ impl Labels {
     pub fn context(&self, row: &CellRow) -> String {
         let mut words = Vec::new();
         for (section, kind_varies) in &self.context {
-            let kind = row.kind(section);
+            let (kind, _) = seen(row, section);
             if *kind_varies {
-                words.push(kind.to_owned());
+                words.push(kind.clone());
             }
-            for path in self.paths(section, kind).into_iter().flatten() {
+            for path in self.paths(section, &kind).into_iter().flatten() {
                 let full = if path.is_empty() { section.clone() } else { format!("{section}.{path}") };
                 if let Some(value) = row.setting(&full) {
                     words.push(format!("{full}={}", value_text(value)));
@@ -93,14 +138,18 @@ impl Labels {
     }
 
     fn named(&self, row: &CellRow, section: &str, except: Option<&str>) -> String {
-        let kind = row.kind(section);
-        let mut name = kind.to_owned();
-        let paths = self.paths(section, kind).map(Vec::as_slice).unwrap_or_default();
+        let (kind, table) = seen(row, section);
+        if let Some(variants) = self.numbered.get(&(section.to_owned(), kind.clone())) {
+            let at = variants.iter().position(|v| Some(v) == table.as_ref()).unwrap_or(variants.len());
+            return format!("{kind} #{}", at + 1);
+        }
+        let mut name = kind.clone();
+        let paths = self.paths(section, &kind).map(Vec::as_slice).unwrap_or_default();
         for path in paths.iter().filter(|p| Some(p.as_str()) != except) {
             let last = |p: &str| p.rsplit('.').next().map(str::to_owned);
             let short = last(path).filter(|_| paths.iter().filter(|p| last(p) == last(path)).count() == 1);
             // A setting that is left out says nothing.
-            let value = row.settings.get(section).and_then(|s| dotted(s, path)).filter(|v| !v.is_null());
+            let value = table.as_ref().and_then(|s| dotted(s, path)).filter(|v| !v.is_null());
             if let Some(value) = value {
                 name.push_str(&format!(" {}={}", short.as_deref().unwrap_or(path), value_text(value)));
             }
@@ -155,90 +204,4 @@ fn varying(tables: &[&Value]) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    fn row(settings: Value) -> CellRow {
-        CellRow {
-            schema: 1,
-            cell: "c".into(),
-            point: 0,
-            seed: 0,
-            status: aconite_record::Status::Done,
-            error: None,
-            settings,
-            axes: vec![],
-            goal: "backdoor".into(),
-            knowledge: vec![],
-            metrics: BTreeMap::new(),
-            seconds: BTreeMap::new(),
-            provenance: aconite_record::Provenance::default(),
-        }
-    }
-
-    fn badnets(rate: f64, size: u32, defense: &str) -> CellRow {
-        row(json!({
-            "seed": size, "dataset": {"kind": "d"},
-            "attack": {"kind": "badnets", "target": 0, "rate": rate, "trigger": {"size": size, "value": 255}},
-            "defense": {"kind": defense}
-        }))
-    }
-
-    #[test]
-    fn a_kind_that_stands_alone_is_its_kind() {
-        let rows = [badnets(0.05, 3, "none"), badnets(0.05, 3, "activation_clustering")];
-        let labels = Labels::of(&rows);
-        assert_eq!(
-            (labels.attack(&rows[0]), labels.defense(&rows[1])),
-            ("badnets".into(), "activation_clustering".into())
-        );
-        assert_eq!(labels.context(&rows[0]), "");
-    }
-
-    #[test]
-    fn what_varies_within_a_kind_is_named() {
-        let flip = row(json!({"attack": {"kind": "label_flip", "rate": 0.1}, "defense": {"kind": "none"}}));
-        let rows = [badnets(0.01, 3, "none"), badnets(0.05, 4, "none"), flip];
-        let labels = Labels::of(&rows);
-        assert_eq!(labels.attack(&rows[0]), "badnets rate=0.01 size=3");
-        assert_eq!(labels.attack_without_rate(&rows[1]), "badnets size=4");
-        assert_eq!(labels.attack(&rows[2]), "label_flip", "no other label_flip differs");
-    }
-
-    #[test]
-    fn equal_last_parts_keep_their_paths() {
-        let with = |a: u32, b: u32| row(json!({"attack": {"kind": "x", "p": {"size": a}, "q": {"size": b}}}));
-        let rows = [with(1, 2), with(2, 3)];
-        assert_eq!(Labels::of(&rows).attack(&rows[0]), "x p.size=1 q.size=2");
-    }
-
-    #[test]
-    fn everything_else_is_context() {
-        let with = |victim: &str, epochs: u32, bits: f64| {
-            row(json!({"victim": {"kind": victim}, "train": {"epochs": epochs, "lr": 0.1}, "bits": bits}))
-        };
-        let rows = [with("svm", 1, 8.0), with("cnn", 2, 8.0)];
-        assert_eq!(Labels::of(&rows).context(&rows[1]), "cnn, train.epochs=2");
-        let rows = [with("svm", 1, 8.0), with("svm", 1, 4.0)];
-        assert_eq!(Labels::of(&rows).context(&rows[0]), "bits=8");
-    }
-
-    #[test]
-    fn a_missing_section_or_setting_is_passed_over() {
-        let rows = [
-            row(json!({})),
-            row(json!({"attack": {"kind": "x"}})),
-            row(json!({"attack": {"kind": "x", "deep": {"a": 1}}})),
-        ];
-        let labels = Labels::of(&rows);
-        assert_eq!(rows.iter().map(|r| labels.attack(r)).collect::<Vec<_>>(), ["none", "x", "x a=1"]);
-    }
-
-    #[test]
-    fn slugs_are_file_names() {
-        assert_eq!(slug("svm, train.epochs=4"), "svm-train.epochs=4");
-        assert_eq!(slug("../../etc/passwd"), "..-..-etc-passwd");
-        assert_eq!(slug("é — ü"), "");
-    }
-}
+mod tests;

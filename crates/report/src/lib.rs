@@ -1,9 +1,9 @@
 //! Statistics, tables, figures and the report of an experiment, drawn from the files of its results folder
 //! alone.
 //!
-//! [`draw`] reads `cells.jsonl`, `experiment.toml`, `provenance.json`, `expect.json`, `ledger/` and `samples/`
-//! and writes `figures/`, `tables/`, `report.html` and `report.md`. It needs no libtorch and no network, and
-//! the same files give the same bytes. [`summary::write_summary`] writes `summary.csv`.
+//! [`draw`] reads `cells.jsonl`, `experiment.toml`, `provenance.json`, `expect.json`, `ledger/`, `samples/`,
+//! `detections/` and `certificates/` and writes `figures/`, `tables/`, `report.html` and `report.md`. It needs no
+//! libtorch and no network, and the same files give the same bytes. [`summary::write_summary`] writes `summary.csv`.
 
 pub mod compare;
 mod error;
@@ -12,10 +12,13 @@ mod format;
 mod html;
 pub mod label;
 mod markdown;
+mod needs;
+mod role;
 pub mod stats;
 mod study;
 pub mod summary;
 mod table;
+pub mod terminal;
 mod tex;
 mod words;
 
@@ -25,6 +28,8 @@ use aconite_record::write_whole;
 
 pub use error::Error;
 pub use figures::sheet::{Picture, Sheet};
+pub use needs::needs;
+pub use role::Role;
 
 /// Something that was not drawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +92,9 @@ pub fn draw(dir: &Path) -> Result<Drawn, Error> {
     let about = format!("{}\n{}", study.about, words::numbers(&study));
     if !study.points.is_empty() {
         write("tables/summary.tex".into(), tex::tabular(&table::results(&study), &about).as_bytes())?;
+    }
+    if let Some(controls) = table::controls(&study) {
+        write("tables/controls.tex".into(), tex::tabular(&controls, &about).as_bytes())?;
     }
     match table::matrix(&study) {
         Some(matrix) => write("tables/attack_success.tex".into(), tex::tabular(&matrix, &about).as_bytes())?,

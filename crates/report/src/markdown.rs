@@ -29,8 +29,17 @@ pub(crate) fn text(study: &Study, album: &Album) -> String {
     if !study.points.is_empty() {
         let _ = write!(out, "\n## Results\n\n{}\n\n{}", words::numbers(study), dress(table::results(study)));
     }
+    if let Some(table) = table::attacks(study) {
+        let _ = write!(out, "\n## What the attacks change\n\n{}", dress(table));
+    }
     if let Some(table) = table::filters(study) {
         let _ = write!(out, "\n## Filters and detectors\n\n{}", dress(table));
+    }
+    if let Some(table) = table::controls(study) {
+        let _ = write!(out, "\n## Control arms\n\n{}\n\n{}", words::CONTROLS, dress(table));
+    }
+    if let Some(table) = table::certificates(study) {
+        let _ = write!(out, "\n## Certificates\n\n{}\n\n{}", words::CERTIFICATES, dress(table));
     }
     let _ = write!(out, "\n## How to repeat it\n\n```\n{}\n```\n", words::REPEAT);
     let facts: Vec<String> = study.provenance.iter().map(|(k, v)| format!("{k} {}", line(v))).collect();

@@ -14,7 +14,8 @@ pub struct Stat {
     pub mean: f64,
     /// Standard deviation with n − 1; none for one value.
     pub sd: Option<f64>,
-    /// Lower and upper end of Student's t interval of the mean; none for one value.
+    /// Lower and upper end of Student's t interval of the mean; none for one value. Of a share over the trials of one
+    /// seed it may be Wilson's, see [`crate::summary::Point::shown`].
     pub interval: Option<(f64, f64)>,
 }
 
@@ -33,6 +34,11 @@ impl Stat {
         let sd = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1) as f64).sqrt();
         let half = t_quantile(0.5 + COVERAGE / 2.0, (n - 1) as f64) * sd / (n as f64).sqrt();
         Some(Self { n, mean, sd: Some(sd), interval: Some((mean - half, mean + half)) })
+    }
+
+    /// Whether the interval is Wilson's, of the trials of one seed.
+    pub fn is_wilson(&self) -> bool {
+        self.n == 1 && self.interval.is_some()
     }
 
     /// Half the width of the interval.

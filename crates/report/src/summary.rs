@@ -7,10 +7,14 @@ use aconite_record::{CellRow, Error, Status, columns, write_whole};
 use serde_json::Value;
 
 use crate::label::{Labels, value_text};
+use crate::role::Role;
 use crate::stats::{Stat, paired};
 
 /// Metrics of which the paired difference to the undefended point is told.
 pub const PAIRED: [&str; 2] = ["attack_success", "clean_accuracy"];
+
+/// The control arm to which a filter's numbers are compared: as many rows removed at random.
+pub const ARM: &str = "random_filter";
 
 /// One point of the grid over its seeds.
 #[derive(Debug, Clone)]
@@ -35,6 +39,8 @@ pub struct Point {
     pub goal: String,
     /// What the defense was told beyond the data.
     pub knowledge: Vec<String>,
+    /// The part that the defense plays.
+    pub role: Role,
     /// Settings without those of the defense, as text: equal for points that differ only in the defense.
     setting: String,
 }
@@ -60,6 +66,18 @@ impl Point {
         Stat::of(&self.values(metric).iter().map(|v| v.1).collect::<Vec<_>>())
     }
 
+    /// A metric as figures and tables show it: like [`Point::stat`], but attack success over the trials of a single
+    /// seed has Wilson's interval, which the runner wrote beside it.
+    pub fn shown(&self, metric: &str) -> Option<Stat> {
+        let stat = self.stat(metric)?;
+        if stat.n > 1 {
+            return Some(stat);
+        }
+        let end = |end: &str| self.stat(&format!("{metric}_wilson_{end}")).map(|s| s.mean);
+        let interval = end("lo").zip(end("hi")).filter(|(lo, hi)| *lo <= stat.mean && stat.mean <= *hi);
+        Some(Stat { interval, ..stat })
+    }
+
     /// Whether the point has no defense.
     pub fn undefended(&self) -> bool {
         self.any().is_some_and(|row| row.kind("defense") == "none")
@@ -82,11 +100,20 @@ impl Point {
             return None;
         }
         let reference = points.iter().find(|p| p.undefended() && p.setting == self.setting)?;
-        let theirs: BTreeMap<u64, f64> = reference.values(metric).into_iter().collect();
-        let pairs: Vec<(f64, f64)> =
-            self.values(metric).iter().filter_map(|(seed, v)| Some((*v, *theirs.get(seed)?))).collect();
-        paired(&pairs)
+        by_seed(&self.values(metric), reference.values(metric))
     }
+
+    /// Difference of a metric to that of the random filter of the same size, paired by seed; none without this arm.
+    pub fn versus_random(&self, metric: &str) -> Option<Stat> {
+        by_seed(&self.values(metric), self.values(&format!("{ARM}_{metric}")))
+    }
+}
+
+/// Differences between values of equal seeds.
+fn by_seed(own: &[(u64, f64)], theirs: Vec<(u64, f64)>) -> Option<Stat> {
+    let theirs: BTreeMap<u64, f64> = theirs.into_iter().collect();
+    let pairs: Vec<(f64, f64)> = own.iter().filter_map(|(seed, v)| Some((*v, *theirs.get(seed)?))).collect();
+    paired(&pairs)
 }
 
 /// Groups rows by their grid point, in the order of the points.
@@ -120,6 +147,7 @@ fn group(point: usize, mut rows: Vec<&CellRow>, labels: &Labels) -> Option<Point
         rate: first.setting("attack.rate").and_then(Value::as_f64).filter(|r| r.is_finite()),
         goal: first.goal.clone(),
         knowledge: first.knowledge.clone(),
+        role: rows.iter().map(|r| Role::of(r)).find(|r| *r != Role::Unknown).unwrap_or(Role::Unknown),
         setting: sorted_text(&setting),
     })
 }
@@ -137,8 +165,8 @@ fn sorted_text(value: &Value) -> String {
 
 /// Writes `summary.csv`, one line per grid point: the settings of [`aconite_record::columns`], `failed` (the
 /// number of failed seeds), then `<metric>_mean _sd _lo _hi _n` over the done seeds, then the differences
-/// `<metric>_vs_undefended_mean _sd _lo _hi _n` of [`PAIRED`], paired by seed. Empty where something does not
-/// apply; `_lo` and `_hi` are a 95 % t-interval and empty for one seed.
+/// `<metric>_vs_undefended_mean _sd _lo _hi _n` of [`PAIRED`], paired by seed, and, where a random filter was run
+/// beside a filter, `<metric>_vs_random_filter_…` likewise. Empty where something does not apply; `_lo` and `_hi` are a 95 % t-interval and empty for one seed.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -150,8 +178,11 @@ pub fn write_summary(path: &Path, rows: &[CellRow]) -> Result<(), Error> {
 
     let mut header = settings.clone();
     header.push("failed".into());
+    let armed: Vec<&str> =
+        PAIRED.into_iter().filter(|m| points.iter().any(|p| p.versus_random(m).is_some())).collect();
     let paired_names = PAIRED.iter().map(|m| format!("{m}_vs_undefended"));
-    for name in metrics.iter().cloned().chain(paired_names) {
+    let armed_names = armed.iter().map(|m| format!("{m}_vs_{ARM}"));
+    for name in metrics.iter().cloned().chain(paired_names).chain(armed_names) {
         header.extend(["mean", "sd", "lo", "hi", "n"].map(|part| format!("{name}_{part}")));
     }
     let mut out = csv::Writer::from_writer(Vec::new());
@@ -165,7 +196,8 @@ pub fn write_summary(path: &Path, rows: &[CellRow]) -> Result<(), Error> {
         record.push(point.failed.len().to_string());
         let own = metrics.iter().map(|m| point.stat(m));
         let differences = PAIRED.iter().map(|m| point.versus_undefended(m, &points));
-        record.extend(own.chain(differences).flat_map(stat_text));
+        let arms = armed.iter().map(|m| point.versus_random(m));
+        record.extend(own.chain(differences).chain(arms).flat_map(stat_text));
         out.write_record(&record).map_err(damaged)?;
     }
     let bytes = out.into_inner().map_err(|e| Error::damaged(path, e))?;
@@ -192,98 +224,4 @@ fn stat_text(stat: Option<Stat>) -> [String; 5] {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use aconite_record::{Provenance, read_flat};
-    use serde_json::json;
-
-    fn row(point: usize, seed: u64, defense: &str, success: Option<f64>) -> CellRow {
-        CellRow {
-            schema: 1,
-            cell: format!("{defense}-{point}-{seed}"),
-            point,
-            seed,
-            status: if success.is_some() { Status::Done } else { Status::Failed },
-            error: success.is_none().then(|| "stage fit: killed".to_owned()),
-            settings: json!({
-                "seed": seed, "dataset": {"kind": "d"}, "victim": {"kind": "v"},
-                "attack": {"kind": "badnets", "rate": 0.05}, "defense": {"kind": defense}
-            }),
-            axes: vec!["defense".into()],
-            goal: "backdoor".into(),
-            knowledge: vec![],
-            metrics: success.map(|s| ("attack_success".to_owned(), s)).into_iter().collect(),
-            seconds: BTreeMap::new(),
-            provenance: Provenance::default(),
-        }
-    }
-
-    #[test]
-    fn the_summary_of_a_hand_example() {
-        let rows = [
-            row(0, 0, "none", Some(0.9)),
-            row(0, 1, "none", Some(1.0)),
-            row(0, 2, "none", None),
-            row(1, 1, "trim", Some(0.2)),
-            row(1, 0, "trim", Some(0.3)),
-            row(2, 0, "lone", Some(0.5)),
-        ];
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("summary.csv");
-        write_summary(&path, &rows).unwrap();
-        let (header, lines) = read_flat(&path).unwrap();
-        assert_eq!(
-            header[..11].join(" "),
-            "dataset.kind victim.kind attack.kind attack.rate defense.kind failed attack_success_mean \
-             attack_success_sd attack_success_lo attack_success_hi attack_success_n"
-        );
-        assert_eq!(header[11], "attack_success_vs_undefended_mean");
-        let number = |line: usize, name: &str| -> Option<f64> {
-            lines[line][header.iter().position(|h| h == name).unwrap()].parse().ok()
-        };
-        assert_eq!(lines.len(), 3);
-        assert_eq!(lines[0][..6].join(" "), "d v badnets 0.05 none 1");
-        // mean (0.9 + 1.0)/2, sd 0.1/√2, half 12.7062·sd/√2 = 12.7062·0.05
-        let near = |a: Option<f64>, b: f64| (a.unwrap() - b).abs() < 1e-6;
-        assert!(near(number(0, "attack_success_mean"), 0.95));
-        assert!(near(number(0, "attack_success_sd"), 0.0707107));
-        assert!(near(number(0, "attack_success_lo"), 0.95 - 0.635310237));
-        assert_eq!(number(0, "attack_success_n"), Some(2.0));
-        assert_eq!(number(0, "attack_success_vs_undefended_mean"), None);
-        // differences by seed: 0.3 − 0.9 and 0.2 − 1.0
-        assert!(near(number(1, "attack_success_vs_undefended_mean"), -0.7));
-        assert!(near(number(1, "attack_success_vs_undefended_hi"), -0.7 + 12.7062047 * 0.1));
-        // one seed: a mean and no interval
-        assert!(near(number(2, "attack_success_mean"), 0.5));
-        assert_eq!((number(2, "attack_success_lo"), number(2, "attack_success_n")), (None, Some(1.0)));
-        assert!(near(number(2, "attack_success_vs_undefended_mean"), -0.4));
-    }
-
-    #[test]
-    fn only_equal_settings_and_equal_seeds_are_paired() {
-        let mut other = row(1, 7, "trim", Some(0.1));
-        let points_of = |other: &CellRow| points(&[row(0, 0, "none", Some(0.9)), other.clone()]);
-        assert!(points_of(&other)[1].versus_undefended("attack_success", &points_of(&other)).is_none());
-        other.seed = 0;
-        let all = points_of(&other);
-        assert!((all[1].versus_undefended("attack_success", &all).unwrap().mean + 0.8).abs() < 1e-12);
-        other.settings["attack"]["rate"] = json!(0.1);
-        let all = points_of(&other);
-        assert!(all[1].versus_undefended("attack_success", &all).is_none());
-    }
-
-    #[test]
-    fn seconds_are_metrics_too_and_nothing_gives_an_empty_table() {
-        let mut a = row(0, 0, "none", Some(0.5));
-        a.seconds = [("fit".to_owned(), 2.0), ("data".to_owned(), 1.0)].into();
-        a.metrics.insert("train_loss".into(), f64::NAN);
-        assert_eq!(
-            (value(&a, "seconds"), value(&a, "seconds_fit"), value(&a, "seconds_x")),
-            (Some(3.0), Some(2.0), None)
-        );
-        assert_eq!(value(&a, "train_loss"), None);
-        let dir = tempfile::tempdir().unwrap();
-        write_summary(&dir.path().join("s.csv"), &[]).unwrap();
-        assert_eq!(read_flat(&dir.path().join("s.csv")).unwrap().1.len(), 0);
-    }
-}
+mod tests;

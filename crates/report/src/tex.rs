@@ -29,6 +29,8 @@ pub(crate) fn escape(text: &str) -> String {
             '−' => out.push_str("$-$"),
             '×' => out.push_str("$\\times$"),
             '→' => out.push_str("$\\rightarrow$"),
+            '≥' => out.push_str("$\\geq$"),
+            '†' => out.push_str("\\dag{}"),
             '–' => out.push_str("--"),
             '…' => out.push_str("\\ldots{}"),
             c if c.is_control() => out.push(' '),

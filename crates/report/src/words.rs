@@ -31,6 +31,12 @@ pub(crate) fn numbers(study: &Study) -> String {
         "Mean ± half of the 95 % t-interval over the seeds; a single seed has no interval. Differences to \
                      the undefended victim are paired by seed, in percentage points."
             .to_owned();
+    if study.points.iter().any(|p| p.shown("attack_success").is_some_and(|s| s.is_wilson())) {
+        words.push_str(
+            " Attack success over the trials of a single seed stands with Wilson's 95 % interval over the trials in \
+             brackets.",
+        );
+    }
     if study.points.iter().any(|p| p.availability()) {
         words.push_str(" For attacks on availability, attack success is the accuracy drop.");
     }
@@ -59,6 +65,17 @@ pub(crate) fn scope(study: &Study) -> Option<String> {
         ),
     })
 }
+
+/// What the control arms are.
+pub(crate) const CONTROLS: &str = "The same victim on the same poisoned data, but as many rows removed at random as \
+                                   the filter removed, or exactly the poisoned rows; and the defense on the clean \
+                                   training set (the defended twin), where whatever it costs is cost alone. The \
+                                   differences to the random filter are paired by seed.";
+
+/// What certificates are.
+pub(crate) const CERTIFICATES: &str = "Certified accuracy at a radius: the share of test rows that are predicted \
+                                       rightly and provably stay so, whichever that many training rows an adversary \
+                                       inserts or removes.";
 
 /// The command that repeats the experiment.
 pub(crate) const REPEAT: &str = "aconite run experiment.toml";

@@ -225,11 +225,11 @@ fn damaged_side_files_are_passed_over_with_words() {
 fn a_provenance_with_unknown_fields_is_shown() {
     let dir = folder();
     support::write(dir.path(), &Plan { seeds: 1, train_rows: 100, ..Plan::small() });
-    let text = json!({"version": "9.9", "weather": "rain <3", "cores": 4, "nothing": null});
+    let text = json!({"version": "9.9", "weather": "rain <3", "cores": 4, "void": null});
     write_whole(&dir.path().join("provenance.json"), text.to_string().as_bytes()).unwrap();
     drawn(dir.path());
     let html = std::fs::read_to_string(dir.path().join("report.html")).unwrap();
-    assert!(html.contains("<td>weather</td><td>rain &lt;3</td>") && !html.contains("<td>nothing</td>"));
+    assert!(html.contains("<td>weather</td><td>rain &lt;3</td>") && !html.contains("<td>void</td>"));
 }
 
 #[test]
@@ -270,47 +270,125 @@ fn hundreds_of_points_and_long_names() {
     let drawn = drawn(dir.path());
     assert!(why(&drawn, "heatmap").iter().any(|w| w.contains("only in the table")), "{:?}", drawn.skipped);
     let svg = std::fs::read_to_string(dir.path().join("figures/tradeoff.svg")).unwrap();
-    assert!(svg.contains("more") && svg.contains('…'));
+    assert!(svg.contains('…') && why(&drawn, "tradeoff")[0].contains("more attacks are only in the table"));
     let html = std::fs::read_to_string(dir.path().join("report.html")).unwrap();
     assert!(html.contains("+100 more in summary.csv"));
 }
 
 /// Every text of a figure lies inside it and on no other text.
-#[test]
-fn texts_are_whole_and_apart() {
-    let dir = folder();
-    support::write(dir.path(), &Plan { train_rows: 400, ..Plan::small() });
-    let drawn = drawn(dir.path());
+fn apart(dir: &Path) {
+    let drawn = drawn(dir);
     let mut fonts = usvg::fontdb::Database::new();
     fonts.load_font_data(include_bytes!("../fonts/Inter-Regular.otf").to_vec());
     fonts.load_font_data(include_bytes!("../fonts/Inter-SemiBold.otf").to_vec());
     let options = usvg::Options { fontdb: std::sync::Arc::new(fonts), ..usvg::Options::default() };
     for name in names(&drawn).iter().filter(|n| n.ends_with(".svg")) {
-        let svg = std::fs::read_to_string(dir.path().join(name)).unwrap();
+        let svg = std::fs::read_to_string(dir.join(name)).unwrap();
         let tree = usvg::Tree::from_str(&svg, &options).unwrap();
         let mut boxes = Vec::new();
         texts(tree.root(), &mut boxes);
         assert!(boxes.len() > 5, "{name}");
-        for (i, a) in boxes.iter().enumerate() {
-            let page = tree.size();
+        let page = tree.size();
+        for (i, (a, text)) in boxes.iter().enumerate() {
             let inside =
                 a.left() >= 0.0 && a.top() >= 0.0 && a.right() <= page.width() && a.bottom() <= page.height();
-            assert!(inside, "{name}: a text leaves the page: {a:?}");
-            for b in &boxes[i + 1..] {
+            assert!(inside, "{name}: {text:?} leaves the page: {a:?}");
+            for (b, other) in &boxes[i + 1..] {
                 let wide = a.right().min(b.right()) - a.left().max(b.left());
                 let tall = a.bottom().min(b.bottom()) - a.top().max(b.top());
                 // Boxes are as high as the line; ink of neighbours may touch the other's empty rim.
-                assert!(wide <= 1.0 || tall <= 4.0, "{name}: texts overlap: {a:?} {b:?}");
+                assert!(wide <= 1.0 || tall <= 4.0, "{name}: {text:?} lies on {other:?}: {a:?} {b:?}");
             }
         }
     }
 }
 
-fn texts(group: &usvg::Group, boxes: &mut Vec<usvg::Rect>) {
+#[test]
+fn texts_are_whole_and_apart() {
+    let dir = folder();
+    support::write(dir.path(), &Plan { train_rows: 400, ..Plan::small() });
+    apart(dir.path());
+}
+
+#[test]
+fn texts_of_a_large_matrix_are_whole_and_apart() {
+    let dir = folder();
+    support::matrix::write(dir.path(), 3);
+    apart(dir.path());
+}
+
+#[test]
+fn texts_of_trials_are_whole_and_apart() {
+    let dir = folder();
+    support::matrix::write_trials(dir.path());
+    apart(dir.path());
+}
+
+#[test]
+fn texts_of_long_names_are_whole_and_apart() {
+    let dir = folder();
+    let attacks =
+        (0..6).map(|i| json!({"kind": format!("a_fairly_long_name_of_an_attack_{i}"), "rate": 0.05}));
+    let defenses = (0..20).map(|i| match i {
+        0 => json!({"kind": "none"}),
+        _ => json!({"kind": format!("defense_{i}_with_a_name_that_goes_on_and_on_and_on")}),
+    });
+    let plan = Plan { attacks: attacks.collect(), defenses: defenses.collect(), seeds: 2, train_rows: 10 };
+    let mut rows = support::rows(&plan);
+    for row in &mut rows {
+        row.knowledge = ["poison_rate", "target_class", "clean_samples", "trigger", "test_set"]
+            .map(str::to_owned)
+            .to_vec();
+    }
+    support::write_cells(dir.path(), &rows);
+    apart(dir.path());
+}
+
+#[test]
+fn a_matrix_has_its_control_arms_detections_and_certificates() {
+    let dir = folder();
+    support::matrix::write(dir.path(), 2);
+    let drawn = drawn(dir.path());
+    for name in [
+        "heatmap",
+        "heatmap-clean_accuracy",
+        "heatmap-robust_accuracy",
+        "heatmap-auroc",
+        "triggers",
+        "certified",
+    ] {
+        assert!(names(&drawn).contains(&format!("figures/{name}.png")), "{name} in {:?}", names(&drawn));
+    }
+    let html = std::fs::read_to_string(dir.path().join("report.html")).unwrap();
+    let markdown = std::fs::read_to_string(dir.path().join("report.md")).unwrap();
+    for text in [&html, &markdown] {
+        for words in [
+            "Control arms",
+            "random filter: attack success (%)",
+            "vs random",
+            "perfect filter: attack success (%)",
+            "defended twin: clean accuracy (%)",
+            "Certificates",
+            "certified accuracy, radius ≥ 10 (%)",
+            "What the attacks change",
+            "control of training",
+            "surrogate",
+        ] {
+            assert!(text.contains(words), "{words}");
+        }
+    }
+    let tex = std::fs::read_to_string(dir.path().join("tables/controls.tex")).unwrap();
+    assert!(tex.contains("vs random") && tex.contains("spectral\\_signatures"));
+}
+
+fn texts(group: &usvg::Group, boxes: &mut Vec<(usvg::Rect, String)>) {
     for node in group.children() {
         match node {
             usvg::Node::Group(group) => texts(group, boxes),
-            usvg::Node::Text(text) => boxes.push(text.abs_bounding_box()),
+            usvg::Node::Text(text) => {
+                let words = text.chunks().iter().map(|c| c.text()).collect();
+                boxes.push((text.abs_bounding_box(), words));
+            }
             _ => {}
         }
     }

@@ -2,6 +2,7 @@
 
 pub(crate) mod axis;
 pub(crate) mod canvas;
+mod certified;
 mod dots;
 mod heatmap;
 mod rate;
@@ -10,6 +11,7 @@ mod scores;
 pub(crate) mod sheet;
 pub(crate) mod style;
 mod tradeoff;
+mod triggers;
 
 use crate::study::Study;
 use crate::{Error, Skipped};
@@ -37,7 +39,8 @@ pub(crate) struct Album {
 }
 
 /// Stems of every figure's file name; what else lies in `figures/` is not ours.
-pub(crate) const NAMES: [&str; 6] = ["dots", "tradeoff", "rate", "heatmap", "samples", "scores"];
+pub(crate) const NAMES: [&str; 8] =
+    ["dots", "tradeoff", "rate", "heatmap", "samples", "scores", "triggers", "certified"];
 
 impl Album {
     /// Says why a figure is not drawn.
@@ -55,5 +58,7 @@ pub(crate) fn draw(study: &Study) -> Result<Album, Error> {
     heatmap::draw(study, &mut album)?;
     samples::draw(study, &mut album)?;
     scores::draw(study, &mut album)?;
+    triggers::draw(study, &mut album)?;
+    certified::draw(study, &mut album)?;
     Ok(album)
 }

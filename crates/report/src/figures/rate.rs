@@ -115,7 +115,7 @@ struct Panel {
 
 impl Panel {
     fn draw(&self, canvas: &mut Canvas, lines: &[Line<'_>], twin: Option<Stat>) -> Vec<Stat> {
-        let stat = |p: &Point| Some((p.rate?, p.stat(self.metric)?));
+        let stat = |p: &Point| Some((p.rate?, p.shown(self.metric)?));
         let series: Vec<(&Line<'_>, Vec<(f64, Stat)>)> =
             lines.iter().map(|l| (l, l.points.iter().filter_map(|p| stat(p)).collect())).collect();
         let all: Vec<(f64, Stat)> = series.iter().flat_map(|s| s.1.iter().copied()).collect();

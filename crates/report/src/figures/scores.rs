@@ -10,7 +10,7 @@ use super::style::*;
 use super::{Album, Figure};
 use crate::Error;
 use crate::format::{number, percent};
-use crate::study::Study;
+use crate::study::{Study, of_cell};
 use crate::summary::Point;
 
 /// One grid figure holds up to this many panels.
@@ -26,7 +26,7 @@ pub(crate) fn draw(study: &Study, album: &mut Album) -> Result<(), Error> {
     let with_ledger: Vec<(&Point, &CellRow)> = study
         .points
         .iter()
-        .filter_map(|p| Some((p, p.done.iter().find(|r| study.ledgers.contains_key(&r.cell))?)))
+        .filter_map(|p| Some((p, p.done.iter().find(|r| !of_cell(&study.ledgers, &r.cell).is_empty())?)))
         .collect();
     if with_ledger.is_empty() {
         album.skip("scores", "ledger/ holds no ledger of a done cell; only filters write some");
@@ -39,7 +39,9 @@ pub(crate) fn draw(study: &Study, album: &mut Album) -> Result<(), Error> {
         );
     }
     for (point, row) in with_ledger.into_iter().take(MOST) {
-        match Ledger::read(&study.ledgers[&row.cell]) {
+        // Of several trials the first is shown.
+        let Some(file) = of_cell(&study.ledgers, &row.cell).into_iter().next() else { continue };
+        match Ledger::read(file) {
             Err(e) => album.skip(format!("scores-{}", row.cell), e.to_string()),
             Ok(ledger) => match Panel::of(point, row, &ledger) {
                 Ok(panel) => panels.push(panel),

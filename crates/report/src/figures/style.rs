@@ -121,7 +121,7 @@ pub(crate) fn head(canvas: &mut Canvas, title: &str, subtitle: &str, width: f64)
 
 /// Writes the caption from `y` on; returns the height of the whole figure.
 pub(crate) fn foot(canvas: &mut Canvas, caption: &str, y: f64, width: f64) -> f64 {
-    let lines = CAPTION.wrap(caption, width - 2.0 * MARGIN, 4);
+    let lines = CAPTION.wrap(caption, width - 2.0 * MARGIN, 8);
     y + 12.0 + canvas.lines((MARGIN, y + 12.0), &lines, CAPTION, Align::Left) + 4.0
 }
 
@@ -130,6 +130,8 @@ pub(crate) fn foot(canvas: &mut Canvas, caption: &str, y: f64, width: f64) -> f6
 pub(crate) enum Key {
     /// A colour with a dash pattern.
     Line { ink: Ink, dash: usize },
+    /// A dash pattern in neutral colour.
+    Dash { dash: usize },
     /// A marker in neutral colour.
     Marker { shape: usize, solid: bool },
     /// A line with a marker on it.
@@ -200,6 +202,7 @@ pub(crate) fn draw_key(canvas: &mut Canvas, key: Key, (x, y): (f64, f64)) {
             canvas.dashed(&ends, dash(pattern), 2.5, ink);
             canvas.disc(middle, 5.5, ink);
         }
+        Key::Dash { dash: pattern } => canvas.dashed(&ends, dash(pattern), 2.5, GREY),
         Key::Marker { shape, solid } => marker(canvas, shape, middle, 6.0, GREY, solid),
         Key::Both { ink, dash: pattern, shape, solid } => {
             canvas.dashed(&ends, dash(pattern), 2.0, ink);

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
 
+pub mod matrix;
+
 use std::path::Path;
 
 use aconite_record::{CellRow, Ledger, Provenance, Samples, Score, Status, append_line, write_whole};

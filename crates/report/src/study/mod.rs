@@ -1,11 +1,15 @@
 //! An experiment's results as they lie in their folder: read once, then only looked at.
 
+mod read;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use aconite_record::{CellRow, Samples, Status, read_cells};
-use serde_json::Value;
+use aconite_record::{CellRow, Certificates, Detection, Samples, Status, read_cells};
 
+pub(crate) use self::read::of_cell;
+use self::read::{about, claims, list, provenance, read_all, read_optional};
+use crate::role::Role;
 use crate::summary::{Point, points};
 use crate::{Error, Skipped};
 
@@ -24,7 +28,7 @@ pub(crate) struct Claim {
 }
 
 /// Everything that a report is made of.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Study {
     /// The folder.
     pub(crate) dir: PathBuf,
@@ -44,6 +48,10 @@ pub(crate) struct Study {
     pub(crate) samples: Vec<Samples>,
     /// Ledgers by the name of their cell.
     pub(crate) ledgers: BTreeMap<String, PathBuf>,
+    /// What model detectors found, by the name of their cell.
+    pub(crate) detections: BTreeMap<String, Detection>,
+    /// Certificates by the name of their cell.
+    pub(crate) certificates: BTreeMap<String, Certificates>,
 }
 
 /// The points of one context.
@@ -66,7 +74,36 @@ impl Study {
         if !cells.exists() {
             return Err(Error::NoCells { path: cells });
         }
-        let mut rows = read_cells(&cells)?;
+        let study = Self::of(read_cells(&cells)?);
+        let toml = read_optional(dir, "experiment.toml", skipped);
+        let about = toml.as_deref().and_then(about).unwrap_or_else(|| {
+            dir.canonicalize()
+                .ok()
+                .and_then(|d| Some(d.file_name()?.to_string_lossy().into_owned()))
+                .unwrap_or_default()
+        });
+        let claims = match dir.join("expect.json").exists() {
+            true => {
+                read_optional(dir, "expect.json", skipped).map(|t| claims(&t, skipped)).unwrap_or_default()
+            }
+            false => Vec::new(),
+        };
+        Ok(Self {
+            provenance: provenance(read_optional(dir, "provenance.json", skipped), &study.rows),
+            samples: read_all(dir, "samples", Samples::read, skipped).into_values().collect(),
+            detections: read_all(dir, "detections", Detection::read, skipped),
+            certificates: read_all(dir, "certificates", Certificates::read, skipped),
+            ledgers: list(&dir.join("ledger"), "parquet"),
+            dir: dir.to_owned(),
+            about,
+            toml,
+            claims,
+            ..study
+        })
+    }
+
+    /// The study of these rows, with nothing beside them.
+    pub(crate) fn of(mut rows: Vec<CellRow>) -> Self {
         // Workers end in any order; the report is in the order of the grid.
         rows.sort_by(|a, b| (a.point, a.seed, &a.cell).cmp(&(b.point, b.seed, &b.cell)));
         let points = points(&rows);
@@ -84,32 +121,7 @@ impl Study {
         }
         // The absence of an attack takes no colour from the attacks.
         attacks.sort_by_key(|name| name == "none");
-        let toml = read_optional(dir, "experiment.toml", skipped);
-        let about = toml.as_deref().and_then(about).unwrap_or_else(|| {
-            dir.canonicalize()
-                .ok()
-                .and_then(|d| Some(d.file_name()?.to_string_lossy().into_owned()))
-                .unwrap_or_default()
-        });
-        let claims = match dir.join("expect.json").exists() {
-            true => {
-                read_optional(dir, "expect.json", skipped).map(|t| claims(&t, skipped)).unwrap_or_default()
-            }
-            false => Vec::new(),
-        };
-        Ok(Self {
-            provenance: provenance(read_optional(dir, "provenance.json", skipped), &rows),
-            samples: read_samples(&dir.join("samples"), skipped),
-            ledgers: list(&dir.join("ledger"), "parquet"),
-            dir: dir.to_owned(),
-            about,
-            toml,
-            claims,
-            rows,
-            points,
-            attacks,
-            defenses,
-        })
+        Self { rows, points, attacks, defenses, ..Self::default() }
     }
 
     /// Index of an attack, for its colour.
@@ -120,6 +132,12 @@ impl Study {
     /// Index of a defense, for its marker.
     pub(crate) fn defense(&self, point: &Point) -> usize {
         self.defenses.iter().position(|d| *d == point.defense).unwrap_or(0)
+    }
+
+    /// The part that a defense plays: the first of its points that tells.
+    pub(crate) fn role(&self, defense: &str) -> Role {
+        let mut roles = self.points.iter().filter(|p| p.defense == defense).map(|p| p.role);
+        roles.find(|r| *r != Role::Unknown).unwrap_or(Role::Unknown)
     }
 
     /// Rows that failed.
@@ -180,77 +198,4 @@ impl Study {
         words.extend(rest);
         words.join(" · ")
     }
-}
-
-fn read_optional(dir: &Path, name: &str, skipped: &mut Vec<Skipped>) -> Option<String> {
-    let path = dir.join(name);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Some(text),
-        Err(e) => {
-            skipped.push(Skipped::new(name, format!("{}: {e}", path.display())));
-            None
-        }
-    }
-}
-
-fn about(toml: &str) -> Option<String> {
-    let table: toml::Table = toml.parse().ok()?;
-    Some(table.get("about")?.as_str()?.to_owned())
-}
-
-/// The fields of `provenance.json`, whatever they are; without the file those of the first row.
-fn provenance(text: Option<String>, rows: &[CellRow]) -> Vec<(String, String)> {
-    let read = text.and_then(|t| serde_json::from_str::<Value>(&t).ok());
-    let value = read.or_else(|| serde_json::to_value(&rows.first()?.provenance).ok());
-    let fields = value.as_ref().and_then(Value::as_object).into_iter().flatten();
-    let known = fields.filter(|(_, v)| !v.is_null());
-    known.map(|(k, v)| (k.clone(), crate::label::value_text(v))).filter(|(_, v)| !v.is_empty()).collect()
-}
-
-fn claims(text: &str, skipped: &mut Vec<Skipped>) -> Vec<Claim> {
-    let list: Vec<Value> = match serde_json::from_str(text) {
-        Ok(list) => list,
-        Err(e) => {
-            skipped.push(Skipped::new(
-                "claims",
-                format!("expect.json is damaged: {e}; write it with `aconite verify`"),
-            ));
-            return Vec::new();
-        }
-    };
-    let claim = |v: &Value| {
-        let text =
-            |key: &str| v.get(key).filter(|v| !v.is_null()).map(crate::label::value_text).unwrap_or_default();
-        let number = |key: &str| v.get(key).and_then(Value::as_f64).filter(|v| v.is_finite());
-        Claim {
-            claim: text("claim"),
-            source: text("source"),
-            metric: text("metric"),
-            bound: text("bound"),
-            ours: number("ours"),
-            lo: number("lo"),
-            hi: number("hi"),
-            n: v.get("n").and_then(Value::as_u64),
-            verdict: text("verdict"),
-        }
-    };
-    list.iter().map(claim).collect()
-}
-
-/// Files of a folder with this ending, by their stem.
-fn list(folder: &Path, ending: &str) -> BTreeMap<String, PathBuf> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path());
-    let stem = |p: PathBuf| Some((p.file_stem()?.to_string_lossy().into_owned(), p));
-    entries.filter(|p| p.extension().is_some_and(|e| e == ending)).filter_map(stem).collect()
-}
-
-fn read_samples(folder: &Path, skipped: &mut Vec<Skipped>) -> Vec<Samples> {
-    let mut all = Vec::new();
-    for path in list(folder, "json").into_values() {
-        match Samples::read(&path) {
-            Ok(samples) => all.push(samples),
-            Err(e) => skipped.push(Skipped::new("samples", e.to_string())),
-        }
-    }
-    all
 }

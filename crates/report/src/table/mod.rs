@@ -1,6 +1,10 @@
 //! Tables as rows of text, made once; HTML, Markdown and LaTeX only dress them.
 
-use aconite_record::metric;
+mod claims;
+mod defenses;
+
+pub(crate) use claims::{claims, failed, metrics};
+pub(crate) use defenses::{attacks, certificates, controls, filters};
 
 use crate::format::{heading, number, stat};
 use crate::study::Study;
@@ -15,8 +19,8 @@ pub(crate) struct Table {
     pub(crate) words: usize,
 }
 
-/// Metrics of the filter table; those of the victim stand in the main table.
-const FILTERS: [&str; 7] = ["removed", "recall", "false_positive_rate", "precision", "auroc", "tpr", "fpr"];
+/// More defenses than this make the matrix too wide: the attacks become its columns.
+const WIDE: usize = 8;
 const VICTIM: [&str; 4] = ["attack_success", "clean_accuracy", "accuracy_drop", "robust_accuracy"];
 
 impl Table {
@@ -57,6 +61,10 @@ pub(crate) fn results(study: &Study) -> Table {
     }
     let words = header.len();
     header.push("n".into());
+    let trials = has(study, "trials");
+    if trials {
+        header.push("trials".into());
+    }
     let failed = study.points.iter().any(|p| !p.failed.is_empty());
     if failed {
         header.push("failed".into());
@@ -79,9 +87,16 @@ pub(crate) fn results(study: &Study) -> Table {
     let row = |point: &Point| {
         let mut row = names(point);
         if knows {
-            row.push(point.knowledge.join(", "));
+            row.push(match point.knowledge.is_empty() {
+                true if point.undefended() => String::new(),
+                true => "nothing".into(),
+                false => point.knowledge.join(", "),
+            });
         }
         row.push(point.done.len().to_string());
+        if trials {
+            row.push(text(point, "trials"));
+        }
         if failed {
             row.push(point.failed.len().to_string());
         }
@@ -100,105 +115,47 @@ pub(crate) fn results(study: &Study) -> Table {
     Table { rows: study.points.iter().map(row).collect(), header, words }
 }
 
-/// One row a point with a filter or detector; none if there is no such point.
-pub(crate) fn filters(study: &Study) -> Option<Table> {
-    let metrics: Vec<&str> = FILTERS.into_iter().filter(|m| has(study, m)).collect();
-    let (mut header, names) = names(study);
-    let words = header.len();
-    header.extend(metrics.iter().map(|m| heading(m)));
-    let points = study.points.iter().filter(|p| metrics.iter().any(|m| p.stat(m).is_some()));
-    let row = |point: &Point| {
-        let mut row = names(point);
-        row.extend(metrics.iter().map(|m| text(point, m)));
-        row
-    };
-    let rows: Vec<_> = points.map(row).collect();
-    (!rows.is_empty()).then_some(Table { header, rows, words })
-}
-
-/// Attack × defense, attack success; with a column for the setting where several are.
+/// Attack success of every attack against every defense; with a column for the setting where several are. Attacks
+/// are the rows unless the defenses are too many to be columns.
 pub(crate) fn matrix(study: &Study) -> Option<Table> {
+    let turned = study.defenses.len() > WIDE;
     let (mut header, _) = names(study);
-    header.remove(1);
+    header.remove(usize::from(!turned));
     let words = header.len();
-    header.extend(study.defenses.iter().cloned());
+    let mut columns: Vec<String> = Vec::new();
+    match turned {
+        false => columns.extend(study.defenses.iter().cloned()),
+        true => {
+            for point in &study.points {
+                if point.stat("attack_success").is_some() && !columns.contains(&point.attack) {
+                    columns.push(point.attack.clone());
+                }
+            }
+        }
+    }
+    header.extend(columns.iter().cloned());
     let mut rows: Vec<Vec<String>> = Vec::new();
     for point in &study.points {
-        let Some(success) = point.stat("attack_success") else {
+        let Some(success) = point.shown("attack_success") else {
             continue;
         };
-        let name = [point.attack.clone(), point.context.clone()];
+        let (row, column) =
+            if turned { (&point.defense, &point.attack) } else { (&point.attack, &point.defense) };
+        let Some(column) = columns.iter().position(|c| c == column) else { continue };
+        let name = [row.clone(), point.context.clone()];
         let at = rows.iter().position(|r| r[..words] == name[..words]).unwrap_or_else(|| {
             let mut row = name[..words].to_vec();
-            row.resize(words + study.defenses.len(), String::new());
+            row.resize(words + columns.len(), String::new());
             rows.push(row);
             rows.len() - 1
         });
-        rows[at][words + study.defense(point)] = stat("attack_success", &success);
+        rows[at][words + column] = stat("attack_success", &success);
     }
     (!rows.is_empty()).then_some(Table { header, rows, words })
 }
 
-/// The cells that failed and why.
-pub(crate) fn failed(study: &Study) -> Option<Table> {
-    let row = |r: &aconite_record::CellRow| {
-        let error = r.error.clone().unwrap_or_else(|| "no reason was recorded".into());
-        vec![r.cell.clone(), r.seed.to_string(), error]
-    };
-    let rows: Vec<_> = study.failed().map(row).collect();
-    let header = ["cell", "seed", "error"].map(str::to_owned).to_vec();
-    (!rows.is_empty()).then_some(Table { header, rows, words: 3 })
-}
-
-/// The claims with their verdicts.
-pub(crate) fn claims(study: &Study) -> Option<Table> {
-    let row = |c: &crate::study::Claim| {
-        let show = |v: f64| crate::format::value(&c.metric, v);
-        let ours = c.ours.map(show).unwrap_or_default();
-        let interval =
-            c.lo.zip(c.hi).map(|(lo, hi)| format!(" [{}, {}]", show(lo), show(hi))).unwrap_or_default();
-        let n = c.n.map(|n| n.to_string()).unwrap_or_default();
-        vec![
-            c.claim.clone(),
-            c.source.clone(),
-            heading(&c.metric),
-            c.bound.clone(),
-            c.verdict.clone(),
-            ours + &interval,
-            n,
-        ]
-    };
-    let rows: Vec<_> = study.claims.iter().map(row).collect();
-    let header =
-        ["claim", "source", "metric", "bound", "verdict", "ours [95 %]", "n"].map(str::to_owned).to_vec();
-    (!rows.is_empty()).then_some(Table { header, rows, words: 5 })
-}
-
-/// Definitions of the metrics that occur.
-pub(crate) fn metrics(study: &Study) -> Table {
-    let names = |m: &metric::Metric| {
-        let stem = m.name.strip_suffix('*');
-        study.rows.iter().any(|r| match stem {
-            Some("seconds_") => !r.seconds.is_empty(),
-            Some(stem) => r.metrics.keys().any(|k| k.starts_with(stem)),
-            None if m.name == "seconds" => !r.seconds.is_empty(),
-            None => r.metrics.contains_key(m.name),
-        })
-    };
-    let row = |m: &metric::Metric| {
-        let better = match m.better {
-            metric::Better::Higher => "higher",
-            metric::Better::Lower => "lower",
-            metric::Better::Neither => "",
-        };
-        vec![m.name.to_owned(), m.about.to_owned(), better.to_owned()]
-    };
-    let header = ["metric", "what it measures", "defender wants it"].map(str::to_owned).to_vec();
-    Table { header, rows: metric::CATALOGUE.iter().filter(|m| names(m)).map(row).collect(), words: 3 }
-}
-
 fn text(point: &Point, metric: &str) -> String {
-    point.stat(metric).map(|s| stat(metric, &s)).unwrap_or_default()
+    point.shown(metric).map(|s| stat(metric, &s)).unwrap_or_default()
 }
 
 /// A difference carries its sign.

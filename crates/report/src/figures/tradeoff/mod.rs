@@ -1,10 +1,15 @@
-//! `tradeoff`: attack success against clean accuracy. One colour an attack, one marker a defense.
+//! `tradeoff`: attack success against clean accuracy. One colour an attack, one marker a defense; in a panel an attack
+//! where one would be too full.
 
-use super::axis::{Scale, clip, share_range, ticks};
-use super::canvas::{Align, Canvas, Type};
-use super::style::*;
-use super::{Album, Figure};
+mod panels;
+
+use std::collections::BTreeSet;
+
 use crate::Error;
+use crate::figures::axis::{Scale, clip, share_range, ticks};
+use crate::figures::canvas::{Align, Canvas, Type};
+use crate::figures::style::*;
+use crate::figures::{Album, Figure};
 use crate::format::{interval_words, number, percent};
 use crate::stats::Stat;
 use crate::study::{Facet, Study};
@@ -16,6 +21,8 @@ const PLOT: (f64, f64) = (400.0, 620.0);
 const CORNER: f64 = 0.17;
 /// Lines between the points of an attack are drawn up to this many points.
 const LINKED: usize = 40;
+/// There are this many markers; with more defenses a marker stands for the part that a defense plays.
+const MARKERS: usize = 10;
 
 pub(crate) fn draw(study: &Study, album: &mut Album) -> Result<(), Error> {
     let facets = study.facets(&mut album.skipped, "tradeoff");
@@ -30,6 +37,8 @@ pub(crate) fn draw(study: &Study, album: &mut Album) -> Result<(), Error> {
 
 struct Mark<'a> {
     point: &'a Point,
+    /// Its marker: that of the defense, or of its role.
+    shape: usize,
     accuracy: Stat,
     success: Stat,
     radius: f64,
@@ -46,12 +55,14 @@ fn one(study: &Study, facet: &Facet<'_>, album: &mut Album) -> Result<(), Error>
         _ if facet.points.len() > LINKED => 5.5,
         _ => 7.0,
     };
+    let by_role = facet.points.iter().map(|p| &p.defense).collect::<BTreeSet<_>>().len() > MARKERS;
+    let shape = |p: &Point| if by_role { study.role(&p.defense) as usize } else { study.defense(p) };
     let marks: Vec<Mark<'_>> = facet
         .points
         .iter()
         .filter_map(|point| {
-            let (accuracy, success) = (point.stat("clean_accuracy")?, point.stat("attack_success")?);
-            Some(Mark { point, accuracy, success, radius: radius(point) })
+            let (accuracy, success) = (point.stat("clean_accuracy")?, point.shown("attack_success")?);
+            Some(Mark { point, shape: shape(point), accuracy, success, radius: radius(point) })
         })
         .collect();
     if marks.is_empty() {
@@ -59,11 +70,16 @@ fn one(study: &Study, facet: &Facet<'_>, album: &mut Album) -> Result<(), Error>
         return Ok(());
     }
     let twin = twin_accuracy(&facet.points);
+    if marks.len() > LINKED && marks.iter().any(|m| m.point.attack != marks[0].point.attack) {
+        let figure = panels::draw(study, (name, &study.setting(facet)), &marks, (twin, by_role), album)?;
+        album.figures.push(figure);
+        return Ok(());
+    }
 
     let mut canvas = Canvas::default();
     let title = "Attack success against clean accuracy";
     let top = head(&mut canvas, title, &study.setting(facet), WIDTH) + 6.0;
-    let legend_groups = groups(study, &marks);
+    let legend_groups = groups(study, &marks, by_role);
     let legend_room = legend_width(&legend_groups, 215.0);
     let left = MARGIN + 62.0;
     let right = WIDTH - MARGIN - legend_room - 26.0;
@@ -98,7 +114,7 @@ fn one(study: &Study, facet: &Facet<'_>, album: &mut Album) -> Result<(), Error>
     for mark in &marks {
         let at = (x.at(mark.accuracy.mean), y.at(mark.success.mean));
         let ink = ink(study.attack(mark.point));
-        marker(&mut canvas, study.defense(mark.point), at, mark.radius, ink, mark.point.undefended());
+        marker(&mut canvas, mark.shape, at, mark.radius, ink, mark.point.undefended());
     }
     legend(&mut canvas, (right + 26.0, top + 2.0), legend_room, top + (1.0 - CORNER) * plot, &legend_groups);
     // The corner is named beside it, where no marker can stand.
@@ -115,7 +131,8 @@ fn one(study: &Study, facet: &Facet<'_>, album: &mut Album) -> Result<(), Error>
     };
     let reading = format!(
         "Below right is where a defense should lead: the attack fails and the victim still works. Colours are \
-         attacks, shapes are defenses, solid is undefended.{lines}"
+         attacks, shapes are {}, solid is undefended.{lines}",
+        if by_role { "the parts that defenses play" } else { "defenses" }
     );
     let svg = canvas.svg(&name, title, (WIDTH, height))?;
     album.figures.push(Figure { name, title: title.into(), reading, svg, shown: true });
@@ -135,16 +152,20 @@ pub(crate) fn twin_accuracy(points: &[&Point]) -> Option<Stat> {
     Stat::of(&by_seed.into_values().collect::<Vec<_>>())
 }
 
-fn groups(study: &Study, marks: &[Mark<'_>]) -> Vec<Group> {
+fn groups(study: &Study, marks: &[Mark<'_>], by_role: bool) -> Vec<Group> {
     let mut attacks: Vec<(usize, String)> = Vec::new();
-    let mut defenses: Vec<(usize, bool)> = Vec::new();
+    let mut defenses: Vec<(usize, bool, String)> = Vec::new();
     for mark in marks {
         let attack = study.attack(mark.point);
         let dagger = if mark.point.availability() { " †" } else { "" };
         if !attacks.iter().any(|a| a.0 == attack) {
             attacks.push((attack, format!("{}{dagger}", mark.point.attack_without_rate)));
         }
-        let defense = (study.defense(mark.point), mark.point.undefended());
+        let name = match by_role {
+            true => study.role(&mark.point.defense).plural().to_owned(),
+            false => mark.point.defense.clone(),
+        };
+        let defense = (mark.shape, mark.point.undefended(), name);
         if !defenses.contains(&defense) {
             defenses.push(defense);
         }
@@ -163,7 +184,7 @@ fn groups(study: &Study, marks: &[Mark<'_>]) -> Vec<Group> {
             heading: "Defense",
             entries: defenses
                 .into_iter()
-                .map(|(shape, solid)| (Key::Marker { shape, solid }, study.defenses[shape].clone()))
+                .map(|(shape, solid, name)| (Key::Marker { shape, solid }, name))
                 .collect(),
         },
     ]

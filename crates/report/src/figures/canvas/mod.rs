@@ -3,14 +3,15 @@
 //! plotters' coordinates are whole numbers, so one pixel is [`UNITS`] of them. The font is embedded: texts
 //! are measured with it, the PNG is drawn with it, and the SVG names it with the usual ones behind it.
 
-use std::sync::{Arc, Once, OnceLock};
+mod raster;
+mod words;
 
-use plotters::prelude::{
-    DrawingBackend, FontStyle, FontTransform, IntoFont, RGBColor, SVGBackend, ShapeStyle, TextStyle,
-};
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-use plotters::style::{Color, register_font};
-use resvg::{tiny_skia, usvg};
+use plotters::prelude::{DrawingBackend, FontTransform, RGBColor, SVGBackend, ShapeStyle};
+use plotters::style::Color;
+use resvg::tiny_skia;
+
+pub(crate) use raster::{base64, png};
+pub(crate) use words::{Align, Type};
 
 use crate::Error;
 
@@ -20,15 +21,11 @@ const UNITS: f64 = 4.0;
 const PNG_SCALE: f32 = 2.0;
 /// The fonts, as the SVG names them.
 const FAMILY: &str = "Inter, Helvetica, Arial, sans-serif";
-/// plotters' text size is this much larger than the font size it writes.
-const PLOTTERS_SIZE: f64 = 1.24;
-/// ab_glyph measures at a height of ascent − descent = 1.2102 em of Inter.
-const MEASURE: f64 = (2728.0 + 680.0) / 2816.0;
 
 /// Inter, regular weight: a subset under the SIL Open Font License, see `fonts/OFL.txt`.
-pub(crate) const REGULAR: &[u8] = include_bytes!("../../fonts/Inter-Regular.otf");
+pub(crate) const REGULAR: &[u8] = include_bytes!("../../../fonts/Inter-Regular.otf");
 /// Inter, semi-bold.
-pub(crate) const SEMIBOLD: &[u8] = include_bytes!("../../fonts/Inter-SemiBold.otf");
+pub(crate) const SEMIBOLD: &[u8] = include_bytes!("../../../fonts/Inter-SemiBold.otf");
 
 /// A colour with its opacity.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -63,107 +60,6 @@ impl Ink {
         };
         0.2126 * part(self.0.0) + 0.7152 * part(self.0.1) + 0.0722 * part(self.0.2)
     }
-}
-
-/// Where a text stands relative to its point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Align {
-    /// The point is the text's left end.
-    Left,
-    /// The point is its middle.
-    Middle,
-    /// The point is its right end.
-    Right,
-}
-
-/// Size, weight and colour of a text.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Type {
-    pub(crate) size: f64,
-    pub(crate) bold: bool,
-    pub(crate) ink: Ink,
-}
-
-impl Type {
-    pub(crate) const fn new(size: f64, ink: Ink) -> Self {
-        Self { size, bold: false, ink }
-    }
-
-    pub(crate) const fn bold(self) -> Self {
-        Self { bold: true, ..self }
-    }
-
-    fn plotters(self, align: Align) -> TextStyle<'static> {
-        register();
-        let h_pos = match align {
-            Align::Left => HPos::Left,
-            Align::Middle => HPos::Center,
-            Align::Right => HPos::Right,
-        };
-        let style = if self.bold { FontStyle::Bold } else { FontStyle::Normal };
-        let font = (FAMILY, self.size * UNITS * PLOTTERS_SIZE, style).into_font();
-        TextStyle {
-            font,
-            color: self.ink.0.mix(self.ink.1).to_backend_color(),
-            pos: Pos::new(h_pos, VPos::Center),
-        }
-    }
-
-    /// Width of a text in pixels.
-    pub(crate) fn width(self, text: &str) -> f64 {
-        let style = self.plotters(Align::Left);
-        let units = match style.font.box_size(text) {
-            Ok((width, _)) => f64::from(width),
-            // The fonts are embedded, so this is out of reach; a guess is better than no figure.
-            Err(_) => 0.6 * self.size * UNITS * PLOTTERS_SIZE * text.chars().count() as f64,
-        };
-        units / UNITS * MEASURE / PLOTTERS_SIZE
-    }
-
-    /// The text, with an ellipsis inside if it is wider than `width`: what tells two names apart often stands
-    /// at their ends.
-    pub(crate) fn fit(self, text: &str, width: f64) -> String {
-        if self.width(text) <= width {
-            return text.to_owned();
-        }
-        let chars: Vec<char> = text.chars().collect();
-        for kept in (1..chars.len()).rev() {
-            let tail = kept * 2 / 5;
-            let head: String = chars[..kept - tail].iter().collect();
-            let tail: String = chars[chars.len() - tail..].iter().collect();
-            let cut =
-                format!("{}…{}", head.trim_end_matches([' ', '_']), tail.trim_start_matches([' ', '_']));
-            if self.width(&cut) <= width {
-                return cut;
-            }
-        }
-        "…".into()
-    }
-
-    /// The text in lines of at most `width`, broken at spaces and after `_`, at most `lines` of them.
-    pub(crate) fn wrap(self, text: &str, width: f64, lines: usize) -> Vec<String> {
-        let mut out: Vec<String> = Vec::new();
-        for piece in text.split_inclusive([' ', '_']) {
-            match out.last_mut() {
-                Some(line) if self.width(&(line.clone() + piece.trim_end())) <= width => line.push_str(piece),
-                _ => out.push(piece.to_owned()),
-            }
-        }
-        if out.len() > lines {
-            let rest = out.split_off(lines.saturating_sub(1)).concat();
-            out.push(rest);
-        }
-        out.iter().map(|line| self.fit(line.trim_end(), width)).collect()
-    }
-}
-
-fn register() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        // A font that does not parse leaves `Type::width` with its guess; a test keeps this from happening.
-        let _ = register_font(FAMILY, FontStyle::Normal, REGULAR);
-        let _ = register_font(FAMILY, FontStyle::Bold, SEMIBOLD);
-    });
 }
 
 #[derive(Debug, Clone)]
@@ -228,7 +124,9 @@ impl Canvas {
 
     /// A rectangle's outline.
     pub(crate) fn frame(&mut self, (x, y): (f64, f64), (w, h): (f64, f64), width: f64, ink: Ink) {
-        self.path([(x, y), (x + w, y), (x + w, y + h), (x, y + h), (x, y)], width, ink);
+        // It begins within a side, so that every corner is a joint.
+        let start = (x + w / 2.0, y);
+        self.path([start, (x + w, y), (x + w, y + h), (x, y + h), (x, y), start], width, ink);
     }
 
     pub(crate) fn disc(&mut self, at: (f64, f64), radius: f64, ink: Ink) {
@@ -370,136 +268,5 @@ impl Shape {
     }
 }
 
-/// Rasterises an SVG of [`Canvas::svg`] at twice its size.
-pub(crate) fn png(figure: &str, svg: &str) -> Result<Vec<u8>, Error> {
-    let fault = |e: &dyn std::fmt::Display| Error::Figure { figure: figure.into(), what: e.to_string() };
-    let tree = usvg::Tree::from_str(svg, &options()).map_err(|e| fault(&e))?;
-    let size = tree.size().to_int_size().scale_by(PNG_SCALE).ok_or_else(|| fault(&"it has no size"))?;
-    let mut map = tiny_skia::Pixmap::new(size.width(), size.height())
-        .ok_or_else(|| fault(&"it is too large for a PNG"))?;
-    let scale = tiny_skia::Transform::from_scale(PNG_SCALE, PNG_SCALE);
-    resvg::render(&tree, scale, &mut map.as_mut());
-    images(tree.root(), scale, &mut map);
-    map.encode_png().map_err(|e| fault(&e))
-}
-
-/// Draws the images, which [`Canvas::svg`] puts last: so resvg needs no decoders of formats we never write.
-fn images(group: &usvg::Group, scale: tiny_skia::Transform, map: &mut tiny_skia::Pixmap) {
-    for node in group.children() {
-        match node {
-            usvg::Node::Group(group) => images(group, scale, map),
-            usvg::Node::Image(image) => {
-                let usvg::ImageKind::PNG(png) = image.kind() else {
-                    continue;
-                };
-                let Ok(picture) = tiny_skia::Pixmap::decode_png(png) else {
-                    continue;
-                };
-                let paint = tiny_skia::PixmapPaint {
-                    quality: tiny_skia::FilterQuality::Nearest,
-                    ..Default::default()
-                };
-                let place = scale.pre_concat(image.abs_transform());
-                map.draw_pixmap(0, 0, picture.as_ref(), &paint, place, None);
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Options that know the embedded fonts and no others, so that every machine draws the same picture.
-pub(crate) fn options() -> usvg::Options<'static> {
-    static FONTS: OnceLock<Arc<usvg::fontdb::Database>> = OnceLock::new();
-    let fonts = FONTS.get_or_init(|| {
-        let mut fonts = usvg::fontdb::Database::new();
-        fonts.load_font_data(REGULAR.to_vec());
-        fonts.load_font_data(SEMIBOLD.to_vec());
-        fonts.set_sans_serif_family("Inter");
-        Arc::new(fonts)
-    });
-    usvg::Options { fontdb: fonts.clone(), font_family: "Inter".into(), ..usvg::Options::default() }
-}
-
-/// Base64 with padding.
-pub(crate) fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let group =
-            chunk.iter().enumerate().fold(0u32, |group, (i, b)| group | u32::from(*b) << (16 - 8 * i));
-        for i in 0..4 {
-            let digit = DIGITS[(group >> (18 - 6 * i) & 63) as usize];
-            out.push(if i <= chunk.len() { char::from(digit) } else { '=' });
-        }
-    }
-    out
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BLACK: Ink = Ink::rgb(0, 0, 0);
-
-    #[test]
-    fn base64_is_that_of_rfc_4648() {
-        let golden = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")];
-        for (plain, coded) in golden {
-            assert_eq!(base64(plain.as_bytes()), coded);
-        }
-    }
-
-    #[test]
-    fn the_embedded_fonts_are_found_and_texts_are_as_wide_as_they_are_drawn() {
-        register();
-        assert!(register_font("probe", FontStyle::Normal, REGULAR).is_ok());
-        assert!(register_font("probe", FontStyle::Bold, SEMIBOLD).is_ok());
-        for style in [Type::new(16.0, BLACK), Type::new(16.0, BLACK).bold()] {
-            let text = "attack success 98.7 ± 1.2 % → ×3 ≥ −1";
-            let mut canvas = Canvas::default();
-            canvas.text((10.0, 20.0), text, style, Align::Left);
-            let svg = canvas.svg("probe", "", (600.0, 40.0)).unwrap();
-            let tree = usvg::Tree::from_str(&svg, &options()).unwrap();
-            let ours = style.width(text);
-            let drawn = text_width(tree.root()).unwrap();
-            assert!((drawn - ours).abs() < 0.03 * ours, "{drawn} drawn, {ours} measured");
-        }
-        let bold = Type::new(16.0, BLACK).bold();
-        assert!(bold.width("attack success") > Type::new(16.0, BLACK).width("attack success"));
-    }
-
-    fn text_width(group: &usvg::Group) -> Option<f64> {
-        group.children().iter().find_map(|node| match node {
-            usvg::Node::Group(group) => text_width(group),
-            usvg::Node::Text(text) => Some(f64::from(text.abs_bounding_box().width())),
-            _ => None,
-        })
-    }
-
-    #[test]
-    fn long_texts_are_cut_or_wrapped() {
-        let style = Type::new(14.0, BLACK);
-        let long = "spectral_signatures with a very long name";
-        assert!(style.width(&style.fit(long, 90.0)) <= 90.0);
-        assert_eq!(style.fit("short", 90.0), "short");
-        let lines = style.wrap(long, 90.0, 3);
-        assert!(lines.len() == 3 && lines.iter().all(|l| style.width(l) <= 90.0), "{lines:?}");
-        assert_eq!(style.fit("x", 0.0), "…");
-        assert!(style.fit("badnets with a long name size=3", 120.0).ends_with("=3"));
-    }
-
-    #[test]
-    fn dashes_cover_the_line_by_their_share() {
-        let mut canvas = Canvas::default();
-        canvas.dashed(&[(0.0, 0.0), (30.0, 0.0), (30.0, 30.0)], &[4.0, 2.0], 1.0, BLACK);
-        let drawn: f64 = canvas
-            .shapes
-            .iter()
-            .map(|s| match s {
-                Shape::Path { points, .. } => (points[1].0 - points[0].0).hypot(points[1].1 - points[0].1),
-                _ => 0.0,
-            })
-            .sum();
-        assert!((drawn - 40.0).abs() < 1e-6, "{drawn}");
-    }
-}
+mod tests;
