@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use aconite_core::{
-    Batch, Course, Dataset, Error, Feed, Info, Learner, Mode, Model, NamedTensors, Network, Observer, Pace, Part,
-    Plain, Result, RowKind, Seed, Shape, Steps, Work,
+    Batch, Course, Dataset, Error, Feed, Info, Learner, Mode, Model, NamedTensors, Network, Observer, Pace,
+    Part, Plain, Result, RowKind, Seed, Shape, Steps, Work,
 };
 use aconite_nets::{Net, Params};
 use tch::{Kind, Tensor, no_grad};
@@ -70,8 +70,11 @@ impl SgdLearner {
         let (feed, seams) = (course.feed, course.steps.unwrap_or(&mut plain));
         if course.part == Part::Head {
             if feed.is_some() || !settings.augment.is_empty() {
-                return Err(Error::at("augment", "a frozen extractor sees each row once: it cannot be augmented")
-                    .hint("leave augment out, or train all weights: transfer = \"full\""));
+                return Err(Error::at(
+                    "augment",
+                    "a frozen extractor sees each row once: it cannot be augmented",
+                )
+                .hint("leave augment out, or train all weights: transfer = \"full\""));
             }
             let start = course.start.ok_or_else(|| Error::new("a head is trained on a given extractor"))?;
             let (params, network, head) = self.with_fresh_head(data, seed, start)?;
@@ -82,7 +85,10 @@ impl SgdLearner {
                 network.head(&features.to_kind(mode.kind), mode)
             };
             let weights = model.weights().into_iter().filter(|(name, _)| head.contains(name)).collect();
-            self.descend(Descent { settings, rows: &features, weights, feed, seed, seams, pass: &pass }, watch)?;
+            self.descend(
+                Descent { settings, rows: &features, weights, feed, seed, seams, pass: &pass },
+                watch,
+            )?;
             return Ok(model);
         }
         let mut params = match course.start {

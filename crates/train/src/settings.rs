@@ -68,8 +68,11 @@ impl Train {
             }
         }
         if self.transfer == Transfer::Head && !self.augment.is_empty() {
-            return Err(Error::at("augment", "a frozen extractor sees each row once: it cannot be augmented")
-                .hint("leave augment out, or train all weights: transfer = \"full\""));
+            return Err(Error::at(
+                "augment",
+                "a frozen extractor sees each row once: it cannot be augmented",
+            )
+            .hint("leave augment out, or train all weights: transfer = \"full\""));
         }
         Ok(())
     }

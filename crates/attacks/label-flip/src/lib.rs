@@ -5,9 +5,13 @@
 
 use aconite_core::Attack;
 
+mod margins;
+
 aconite_grid::family! {
     /// Attacks that change labels only.
     pub ATTACKS: dyn Attack = {
         random_flip::RandomFlip as "label_flip",
+        farthest_flip::FarthestFlip,
+        greedy_flip::GreedyFlip,
     }
 }

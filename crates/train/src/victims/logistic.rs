@@ -2,7 +2,9 @@
 
 mod solver;
 
-use aconite_core::{Dataset, Info, Learner, Model, NamedTensors, Observer, Relearns, Result, Rows, Seed, Work};
+use aconite_core::{
+    Dataset, Info, Learner, Model, NamedTensors, Observer, Relearns, Result, Rows, Seed, Work,
+};
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,9 @@
 
 mod solver;
 
-use aconite_core::{Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Relearns, Result, Rows, Seed, Work};
+use aconite_core::{
+    Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Relearns, Result, Rows, Seed, Work,
+};
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,7 +29,8 @@ const BLOCK: usize = 1_000;
 /// value. Features are the inputs.
 ///
 /// Solved by an augmented Lagrangian with Newton steps in f64 to a duality gap of 10⁻¹⁰ of the objective, without
-/// a random draw; label noise costs it little. `rbf` holds its kernel matrix and takes at most 10,000 rows.
+/// a random draw; where rounding ends it earlier, a gap of 10⁻⁵ is accepted and a larger one is an error. `rbf` holds
+/// its kernel matrix and takes at most 10,000 rows.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Svm {
@@ -84,7 +87,9 @@ impl Svm {
         match self.kernel {
             Kernel::Rbf if rows > KERNEL_ROWS => Err(Error::at(
                 "kernel",
-                format!("{rows} training rows are too many for the rbf kernel, which takes at most {KERNEL_ROWS}"),
+                format!(
+                    "{rows} training rows are too many for the rbf kernel, which takes at most {KERNEL_ROWS}"
+                ),
             )
             .hint("set dataset.train_size, or take kernel = \"linear\"")),
             _ => Ok(()),
@@ -202,7 +207,11 @@ fn kernel_matrix(inputs: &Tensor, gamma: f64) -> Result<Tensor> {
     let all = Tensor::f_empty([n, n], (Number::Double, inputs.device()))?;
     for from in (0..n).step_by(BLOCK) {
         let count = (BLOCK as i64).min(n - from);
-        all.f_narrow(0, from, count)?.f_copy_(&gaussian(&inputs.f_narrow(0, from, count)?, inputs, gamma)?)?;
+        all.f_narrow(0, from, count)?.f_copy_(&gaussian(
+            &inputs.f_narrow(0, from, count)?,
+            inputs,
+            gamma,
+        )?)?;
     }
     Ok(all)
 }

@@ -13,6 +13,7 @@ fn close(tensor: &Tensor, golden: &[f64], tolerance: f64) {
 // m = sklearn.linear_model.LogisticRegression(C=c, tol=1e-12, max_iter=10000).fit(X, y); m.coef_.T, m.intercept_
 #[test]
 fn coefficients_are_scikit_learns() {
+    aconite_train::set_threads(1);
     let two = [
         (1.0, [-1.349_352_06, 0.792_732_77, -0.270_169_82], -0.378_409_21),
         (0.05, [-0.277_121_71, 0.189_959_43, -0.035_858_16], -0.074_733_28),
@@ -44,6 +45,7 @@ fn coefficients_are_scikit_learns() {
 
 #[test]
 fn a_class_without_rows_is_never_predicted() {
+    aconite_train::set_threads(1);
     let three = eights(3);
     let kept: Vec<usize> = (0..16).map(|row| if row < 8 { row } else { row + 8 }).collect();
     let data = three.select(&kept).unwrap();
@@ -65,6 +67,7 @@ fn a_class_without_rows_is_never_predicted() {
 
 #[test]
 fn relearning_finds_the_same_optimum() {
+    aconite_train::set_threads(1);
     for classes in [2, 3] {
         let data = eights(classes);
         let mut again = Logistic::default().relearns(data.rows(), classes).unwrap().unwrap();
@@ -82,6 +85,7 @@ fn relearning_finds_the_same_optimum() {
 
 #[test]
 fn stored_models_come_back_to_the_bit() {
+    aconite_train::set_threads(1);
     let data = eights(3);
     let learner = Logistic::default();
     let model = learner.fit(&data, Seed(0), &mut Silent).unwrap();
@@ -91,8 +95,7 @@ fn stored_models_come_back_to_the_bit() {
     assert_eq!(model.tensors(), learner.fit(&data, Seed(1), &mut Silent).unwrap().tensors());
     assert!(learner.restore(&eights(2).info(), &model.tensors()).is_err());
     let Rows::Table(table) = data.rows() else { unreachable!() };
-    let features: Vec<f32> =
-        Vec::try_from(model.features(data.rows()).unwrap().flatten(0, -1)).unwrap();
+    let features: Vec<f32> = Vec::try_from(model.features(data.rows()).unwrap().flatten(0, -1)).unwrap();
     assert_eq!(features, table.values());
     assert_eq!(learner.work(&data.info()).features, 3.0);
 }
@@ -108,22 +111,48 @@ fn what_does_not_fit_is_refused() {
 }
 
 #[test]
-fn probe() {
-    use aconite_train::victims::svm::*;
-    for scale in [1.0f32, 1e3, 1e6, 1e12, 1e19, 1e30] {
-        for c in [1e-8, 1.0, 1e6, 1e12, 1e300] {
-            let rows: Vec<[f32; 3]> = (0..40).map(|i| { let i = i as f32; [scale * (i * 0.7).sin(), (i * 1.3).cos(), scale.sqrt() * (i * i * 0.37).sin() + scale * 100.0] }).collect();
-            for noisy in [false, true] {
-            let labels: Vec<usize> = (0..40).map(|i| if noisy { (i * 7 % 11) % 2 } else { usize::from(rows[i][1] > 0.1) }).collect();
-            let data = table(&rows, labels, 2);
-            let t = std::time::Instant::now();
-            let l = Logistic { c }.fit(&data, Seed(0), &mut Silent).map(|m| aconite_core::metrics::accuracy(&m.predict(data.rows()).unwrap(), data.labels()).unwrap());
-            let tl = t.elapsed(); let t = std::time::Instant::now();
-            let s = Svm { c, ..Default::default() }.fit(&data, Seed(0), &mut Silent).map(|m| aconite_core::metrics::accuracy(&m.predict(data.rows()).unwrap(), data.labels()).unwrap());
-            let ts = t.elapsed(); let t = std::time::Instant::now();
-            let r = Svm { c, kernel: Kernel::Rbf, ..Default::default() }.fit(&data, Seed(0), &mut Silent).map(|m| aconite_core::metrics::accuracy(&m.predict(data.rows()).unwrap(), data.labels()).unwrap());
-            println!("{scale:e} {c:e} noisy {noisy}: {:?} {tl:?} | {:?} {ts:?} | {:?} {:?}", l.map_err(|e| e.message.chars().take(100).collect::<String>()), s.map_err(|e| e.message.chars().take(100).collect::<String>()), r.map_err(|e| e.message.chars().take(100).collect::<String>()), t.elapsed());
+fn the_order_of_rows_does_not_matter() {
+    aconite_train::set_threads(1);
+    for classes in [2, 3] {
+        let data = eights(classes);
+        let model = Logistic::default().fit(&data, Seed(0), &mut Silent).unwrap().tensors();
+        let order: Vec<usize> = (0..data.len()).collect();
+        for seed in 0..4 {
+            let mixed = data.select(&Seed(seed).shuffled(&order)).unwrap();
+            let other = Logistic::default().fit(&mixed, Seed(0), &mut Silent).unwrap().tensors();
+            for (name, tensor) in &model {
+                assert!((tensor - &other[name]).abs().max().double_value(&[]) < 1e-6, "{name}");
             }
         }
     }
+}
+
+#[test]
+fn separable_rows_end_where_the_gradient_does() {
+    aconite_train::set_threads(1);
+    // One input tells the classes apart, so that nothing but the penalty bounds its weight. With z = wx + b and rows
+    // at ±1 the optimum is b = 0, w = 2C/(1 + exp(w)) for one row of each class.
+    let data = table(&[[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]], vec![0, 1], 2);
+    for c in [1.0, 1e3, 1e6] {
+        let tensors = Logistic { c }.fit(&data, Seed(0), &mut Silent).unwrap().tensors();
+        let weight: Vec<f64> = Vec::try_from((&tensors["weight"] * 2.0).flatten(0, -1)).unwrap();
+        let residual = weight[0] - 2.0 * c / (1.0 + weight[0].exp());
+        assert!(residual.abs() < 1e-5 && weight[1..] == [0.0, 0.0], "{c}: {weight:?}, off by {residual}");
+        assert!(tensors["bias"].double_value(&[0]).abs() < 1e-6);
+    }
+}
+
+#[test]
+fn what_does_not_converge_is_an_error() {
+    aconite_train::set_threads(1);
+    for classes in [2, 3] {
+        let error = Logistic { c: 1e300 }.fit(&eights(classes), Seed(0), &mut Silent).err().unwrap();
+        assert!(error.message.contains("converge") || error.message.contains("finite"), "{error}");
+        assert!(error.hint.unwrap().contains("lower c"));
+    }
+    // Columns of very different sizes are no reason to fail.
+    let rows: Vec<[f32; 3]> = (0..16u8).map(|i| [1e6 * f32::from(i % 5), f32::from(i % 3), 1e-3]).collect();
+    let data = table(&rows, (0..16).map(|i| usize::from(i % 3 == 0)).collect(), 2);
+    let model = Logistic::default().fit(&data, Seed(0), &mut Silent).unwrap();
+    assert_eq!(model.predict(data.rows()).unwrap(), data.labels());
 }

@@ -30,6 +30,7 @@ fn decisions(svm: &Svm, data: &Dataset) -> Vec<f64> {
 // m.fit(X, y).decision_function(X[::3])
 #[test]
 fn decision_values_are_scikit_learns() {
+    aconite_train::set_threads(1);
     #[rustfmt::skip]
     let golden: [(Svm, usize, &[f64]); 8] = [
         (linear(1.0), 2, &[-1.259591, -3.045155, -1.0, 0.75268, 1.447934, 1.0]),
@@ -63,6 +64,7 @@ fn decision_values_are_scikit_learns() {
 
 #[test]
 fn relearning_finds_the_same_optimum() {
+    aconite_train::set_threads(1);
     for svm in [linear(1.0), linear(0.05), rbf(None, 1.0), rbf(Some(0.3), 10.0)] {
         for classes in [2, 3] {
             let data = eights(classes);
@@ -80,6 +82,7 @@ fn relearning_finds_the_same_optimum() {
 
 #[test]
 fn a_class_without_rows_loses_everywhere() {
+    aconite_train::set_threads(1);
     for svm in [linear(1.0), rbf(None, 1.0)] {
         let three = eights(3);
         let data = three.select(&(0..16).collect::<Vec<_>>()).unwrap();
@@ -98,6 +101,7 @@ fn a_class_without_rows_loses_everywhere() {
 
 #[test]
 fn stored_models_come_back_to_the_bit() {
+    aconite_train::set_threads(1);
     for svm in [linear(1.0), rbf(None, 1.0)] {
         for classes in [2, 3] {
             let data = eights(classes);
@@ -124,4 +128,58 @@ fn what_does_not_fit_is_refused() {
     assert!(linear(1.0).check(&large).is_ok());
     let error = rbf(None, 1.0).check(&large).unwrap_err();
     assert!(error.setting.as_deref() == Some("kernel") && error.message.contains("12000"), "{error}");
+}
+
+#[test]
+fn the_order_of_rows_does_not_matter() {
+    aconite_train::set_threads(1);
+    for svm in [linear(1.0), rbf(None, 1.0)] {
+        for classes in [2, 3] {
+            let data = eights(classes);
+            let scores = svm.fit(&data, Seed(0), &mut Silent).unwrap().scores(data.rows()).unwrap();
+            let order: Vec<usize> = (0..data.len()).collect();
+            for seed in 0..4 {
+                let mixed = data.select(&Seed(seed).shuffled(&order)).unwrap();
+                let other = svm.fit(&mixed, Seed(0), &mut Silent).unwrap().scores(data.rows()).unwrap();
+                assert!((&scores - &other).abs().max().double_value(&[]) < 1e-5, "{svm:?} {classes}");
+            }
+        }
+    }
+}
+
+#[test]
+fn separable_rows_get_the_widest_margin() {
+    aconite_train::set_threads(1);
+    // The nearest rows of both classes lie at (±1, ·, 0): the widest margin is |x| < 1, f(x) = x.
+    let rows = [
+        [-1.0, 3.0, 0.0],
+        [-1.0, -2.0, 0.0],
+        [-4.0, 1.0, 0.0],
+        [1.0, 3.0, 0.0],
+        [1.0, -2.0, 0.0],
+        [2.0, 0.0, 0.0],
+    ];
+    let data = table(&rows, vec![0, 0, 0, 1, 1, 1], 2);
+    for c in [1.0, 1e3, 1e6] {
+        let tensors = linear(c).fit(&data, Seed(0), &mut Silent).unwrap().tensors();
+        let weight: Vec<f64> = Vec::try_from(tensors["weight"].flatten(0, -1)).unwrap();
+        let off = |value: f64, wanted: f64| (value - wanted).abs();
+        assert!(
+            off(weight[0], 1.0) < 1e-5 && off(weight[1], 0.0) < 1e-5 && weight[2] == 0.0,
+            "{c}: {weight:?}"
+        );
+        assert!(off(tensors["bias"].double_value(&[0]), 0.0) < 1e-5);
+    }
+}
+
+#[test]
+fn what_does_not_converge_is_an_error() {
+    aconite_train::set_threads(1);
+    for svm in [linear(1e300), rbf(None, 1e300)] {
+        for classes in [2, 3] {
+            let error = svm.fit(&eights(classes), Seed(0), &mut Silent).err().unwrap();
+            assert!(error.message.contains("converge") || error.message.contains("finite"), "{error}");
+            assert!(error.hint.unwrap().contains("standardise"));
+        }
+    }
 }

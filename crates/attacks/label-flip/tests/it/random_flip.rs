@@ -63,6 +63,89 @@ fn a_higher_rate_keeps_the_flips_of_a_lower_one() {
     }
 }
 
+fn by_matrix(rate: f64, matrix: [[f64; 3]; 3]) -> RandomFlip {
+    RandomFlip { transition: Some(matrix.map(Vec::from).into()), ..uniform(rate) }
+}
+
+/// How often class i is given the label j, for three classes of these sizes.
+fn confusion(attack: &RandomFlip, sizes: [usize; 3], seed: u64) -> [[usize; 3]; 3] {
+    let labels: Vec<usize> = (0..3).flat_map(|class| vec![class; sizes[class]]).collect();
+    let data = labelled(&labels, 3);
+    let poisoned = Poisoned::new(&data, &attack.poison(&data, Seed(seed)).unwrap()).unwrap();
+    let mut counts = [[0; 3]; 3];
+    for (&label, &given) in labels.iter().zip(poisoned.data().labels()) {
+        counts[label][given] += 1;
+    }
+    counts
+}
+
+// y = np.repeat([0, 1, 2], [30, 50, 20]); T = np.array([[.9, .1, 0], [.02, .9, .08], [.25, .05, .7]])
+// sklearn.metrics.confusion_matrix(y, cleanlab.benchmarking.noise_generation.generate_noisy_labels(y, T.T))
+#[test]
+fn a_matrix_at_its_word_is_cleanlabs() {
+    let matrix = [[0.9, 0.1, 0.0], [0.02, 0.9, 0.08], [0.25, 0.05, 0.7]];
+    let wanted = [[27, 3, 0], [1, 45, 4], [5, 1, 14]];
+    for seed in 0..5 {
+        assert_eq!(confusion(&by_matrix(0.14, matrix), [30, 50, 20], seed), wanted);
+    }
+}
+
+// T = np.array([[.9, .07, .03], [.1, .8, .1], [.25, .05, .7]]); n = np.array([31, 48, 22])
+// w = n[:, None] * T; np.fill_diagonal(w, 0); total = int(rate * n.sum()); w *= total / w.sum()
+// c = np.floor(w).astype(int); c.ravel()[np.argsort(-(w - c).ravel(), kind="stable")[:total - c.sum()]] += 1
+#[test]
+fn another_rate_thins_or_thickens_the_noise() {
+    let matrix = [[0.9, 0.07, 0.03], [0.1, 0.8, 0.1], [0.25, 0.05, 0.7]];
+    for (rate, flips) in [
+        (0.2, [[0, 2, 1], [5, 0, 5], [6, 1, 0]]),
+        (0.07, [[0, 1, 0], [2, 0, 2], [2, 0, 0]]),
+        (0.19, [[0, 2, 1], [5, 0, 5], [5, 1, 0]]),
+    ] {
+        let mut counts = confusion(&by_matrix(rate, matrix), [31, 48, 22], 0);
+        for (class, row) in counts.iter_mut().enumerate() {
+            row[class] = 0;
+        }
+        assert_eq!(counts, flips, "{rate}");
+    }
+}
+
+#[test]
+fn a_matrix_says_from_where_to_where_and_the_seed_which() {
+    let data = labelled(&[0; 40], 2);
+    let attack = RandomFlip { transition: Some(vec![vec![0.5, 0.5], vec![0.0, 1.0]]), ..uniform(0.5) };
+    let rows = |seed| attack.poison(&data, Seed(seed)).unwrap().rows;
+    assert_eq!(rows(3), rows(3));
+    assert_ne!(rows(3), rows(4));
+    assert_eq!(attack.goal(&data.info()), Goal::Availability);
+}
+
+#[test]
+fn a_matrix_that_does_not_fit_is_refused() {
+    let data = labelled(&[0, 0, 0, 0, 0, 0, 1, 1, 1, 2], 3);
+    let refused = |attack: RandomFlip, setting: &str, part: &str| {
+        let error = attack.check(&data.info()).unwrap_err();
+        assert_eq!(error.setting.as_deref(), Some(setting), "{error}");
+        assert!(error.message.contains(part), "{error}");
+        assert_eq!(attack.poison(&data, Seed(0)).unwrap_err(), error);
+    };
+    let identity = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
+    let with = |row: [f64; 3]| by_matrix(0.1, [row, identity[1], identity[2]]);
+    refused(with([1.1, -0.1, 0.0]), "transition", "row 0 holds 1.1");
+    refused(with([f64::NAN, 0.5, 0.5]), "transition", "row 0 holds NaN");
+    refused(with([0.5, 0.4, 0.0]), "transition", "row 0 sums to 0.9");
+    refused(by_matrix(0.1, identity), "transition", "flips no label");
+    let small = vec![vec![0.5, 0.5], vec![0.5, 0.5]];
+    refused(RandomFlip { transition: Some(small), ..uniform(0.1) }, "transition", "3 rows of 3 shares");
+    let ragged = vec![vec![1.0, 0.0, 0.0], vec![1.0, 0.0], vec![1.0, 0.0, 0.0]];
+    refused(RandomFlip { transition: Some(ragged), ..uniform(0.1) }, "transition", "[3, 2, 3]");
+    let half = [0.5, 0.5, 0.0];
+    refused(RandomFlip { source: Some(0), ..with(half) }, "source", "transition");
+    refused(RandomFlip { target: Some(0), ..with(half) }, "target", "transition");
+    refused(RandomFlip { rate_of: RateOf::SourceClass, ..with(half) }, "rate_of", "no single source class");
+    let only_last = by_matrix(0.5, [identity[0], identity[1], [0.5, 0.0, 0.5]]);
+    refused(only_last, "rate", "5 of them from class 2, which has only 1 rows");
+}
+
 #[test]
 fn what_does_not_fit_is_refused_before_anything_runs() {
     let data = labelled(&[0, 0, 0, 0, 0, 0, 1, 1, 1, 2], 3);
@@ -117,6 +200,30 @@ proptest! {
         prop_assert_eq!(poison.rows.len(), Rate::try_from(rate).unwrap().count(data.rows_of(2).len()));
         prop_assert!(poison.rows.iter().all(|&row| labels[row] == 2));
         prop_assert!(poison.labels.iter().all(|&label| label == 0));
+    }
+
+    #[test]
+    fn a_matrix_flips_the_exact_number_each_within_one_of_its_share(
+        sizes in prop::array::uniform3(20usize..60), parts in prop::array::uniform9(0u8..10), rate in 0.0..=0.3, seed: u64,
+    ) {
+        let row = |i: usize| {
+            // At least half stays, so that no class runs out.
+            let beside: Vec<f64> = (0..3).map(|j| if i == j { 0.0 } else { 0.1 + f64::from(parts[3 * i + j]) }).collect();
+            let sum: f64 = beside.iter().sum();
+            let mut row = [0, 1, 2].map(|j| 0.5 * beside[j] / sum);
+            row[i] = 0.5;
+            row
+        };
+        let matrix = [row(0), row(1), row(2)];
+        let counts = confusion(&by_matrix(rate, matrix), sizes, seed);
+        let n: usize = sizes.iter().sum();
+        let total = Rate::try_from(rate).unwrap().count(n);
+        let flips = |i: usize| (0..3).filter(move |&j| j != i).map(move |j| (i, j));
+        prop_assert_eq!((0..3).flat_map(flips).map(|(i, j)| counts[i][j]).sum::<usize>(), total);
+        for (i, j) in (0..3).flat_map(flips) {
+            let wanted = sizes[i] as f64 * matrix[i][j] * total as f64 / (0.5 * n as f64);
+            prop_assert!((counts[i][j] as f64 - wanted).abs() < 1.0 + 1e-6, "{} {}", counts[i][j], wanted);
+        }
     }
 
     #[test]

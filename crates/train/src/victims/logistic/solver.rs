@@ -7,6 +7,8 @@ use super::super::decision::{LinearModel, columns};
 
 /// Squared error bound gᵀP⁻¹g, P ≈ the Hessian, which is at least 1 in every weight.
 const TOLERANCE: f64 = 1e-12;
+/// The same as a share of the objective, below which its digits show no descent.
+const LAST_DIGITS: f64 = 1e-12;
 const STEPS: usize = 2_000;
 /// Pairs of steps and gradient changes remembered.
 const MEMORY: usize = 20;
@@ -14,6 +16,7 @@ const MEMORY: usize = 20;
 const REFRESH: usize = 10;
 /// Most numbers in the blocks of a preconditioner; above, it is diagonal.
 const BLOCKS: usize = 1 << 25;
+const HINT: &str = "standardise the table's columns, or lower c";
 /// Logit of a class without rows, far below any other.
 const ABSENT: f64 = -1e4;
 
@@ -112,7 +115,10 @@ impl Problem {
         let options = (Kind::Double, self.x.device());
         if self.classes == 2 {
             let bias = if present[1] { -ABSENT } else { ABSENT };
-            return Ok(LinearModel { weight: Tensor::zeros([d, 1], options), bias: Tensor::from_slice(&[bias]) });
+            return Ok(LinearModel {
+                weight: Tensor::zeros([d, 1], options),
+                bias: Tensor::from_slice(&[bias]),
+            });
         }
         let weight = Tensor::f_zeros([d, self.classes as i64], options)?;
         let mut bias = vec![ABSENT; self.classes];
@@ -168,14 +174,20 @@ impl Problem {
             true => spread.f_mean_dim([1i64].as_slice(), true, Kind::Double)?,
             false => spread,
         };
-        let factor = |k: i64| -> Result<Tensor> {
-            let scaled = self.x.f_mul(&spreads.f_narrow(1, k, 1)?)?;
-            let block = scaled.f_tr()?.f_matmul(&self.x)?;
-            let _ = block.f_diagonal(0, 0, 1)?.f_narrow(0, 0, d - 1)?.f_add_scalar_(1.0)?;
-            // Saturated probabilities leave nothing to the bias.
-            let _ = block.f_diagonal(0, 0, 1)?.f_narrow(0, d - 1, 1)?.f_add_scalar_(1e-6 * self.c)?;
-            Ok(block.f_linalg_cholesky(false)?)
-        };
+        let factor =
+            |k: i64| -> Result<Tensor> {
+                let scaled = self.x.f_mul(&spreads.f_narrow(1, k, 1)?)?;
+                let block = scaled.f_tr()?.f_matmul(&self.x)?;
+                let _ = block.f_diagonal(0, 0, 1)?.f_narrow(0, 0, d - 1)?.f_add_scalar_(1.0)?;
+                // Saturated probabilities leave nothing to the bias.
+                let _ = block.f_diagonal(0, 0, 1)?.f_narrow(0, d - 1, 1)?.f_add_scalar_(1e-6 * self.c)?;
+                let (factor, failed) = block.f_linalg_cholesky_ex(false, false)?;
+                match i64::try_from(failed)? {
+                    0 => Ok(factor),
+                    _ => Err(Error::new("logistic regression did not converge: its Hessian is singular")
+                        .hint(HINT)),
+                }
+            };
         Ok(Preconditioner::Blocks((0..spreads.size()[1]).map(factor).collect::<Result<_>>()?))
     }
 
@@ -188,13 +200,16 @@ impl Problem {
         };
         let mut pairs: Vec<(Tensor, Tensor, f64)> = Vec::new();
         let mut age = 0;
+        // Whether the direction to try forgets all but where it starts.
+        let mut fresh = false;
         let mut settled = false;
         for step in 1..=STEPS {
             if !here.objective.is_finite() {
-                return Err(Error::new("the numbers stopped being finite").hint("standardise the table's columns"));
+                return Err(Error::new("the numbers stopped being finite").hint(HINT));
             }
             let first = preconditioner.solve(&here.gradient)?;
-            if dot(&here.gradient, &first)? <= TOLERANCE {
+            let error = dot(&here.gradient, &first)?;
+            if error <= TOLERANCE {
                 settled = true;
                 break;
             }
@@ -202,17 +217,20 @@ impl Problem {
             if age == REFRESH && blocks {
                 preconditioner = self.precondition(&here.probabilities)?;
                 pairs.clear();
-                age = 0;
+                (age, fresh) = (0, true);
             }
             let direction = two_loops(&here.gradient, &pairs, &preconditioner)?;
             let slope = dot(&here.gradient, &direction)?;
             let Some((ahead, there)) = self.search(&theta, &direction, slope, &here, targets)? else {
-                if age == 0 {
-                    settled = true; // To the last digits of the objective.
+                settled = error <= LAST_DIGITS * here.objective.abs();
+                if settled || fresh {
                     break;
                 }
-                age = REFRESH;
+                if blocks {
+                    preconditioner = self.precondition(&here.probabilities)?;
+                }
                 pairs.clear();
+                (age, fresh) = (0, true);
                 continue;
             };
             let (moved, change) = (ahead.f_sub(&theta)?, there.gradient.f_sub(&here.gradient)?);
@@ -224,12 +242,11 @@ impl Problem {
                 drop(pairs.remove(0));
             }
             (theta, here) = (ahead, there);
-            age += 1;
+            (age, fresh) = (age + 1, false);
             watch.epoch(step, here.objective / (self.c * targets.size()[0] as f64));
         }
         if !settled {
-            return Err(Error::new(format!("logistic regression did not converge within {STEPS} steps"))
-                .hint("standardise the table's columns, or lower c"));
+            return Err(Error::new("logistic regression did not converge").hint(HINT));
         }
         (self.theta, self.preconditioner) = (theta, Some(preconditioner));
         Ok(())

@@ -79,6 +79,12 @@ impl Space {
     }
 }
 
+/// The lower factor, if the matrix is positive definite to the last digits.
+fn cholesky(matrix: &Tensor) -> Result<Option<Tensor>> {
+    let (factor, failed) = matrix.f_linalg_cholesky_ex(false, false)?;
+    Ok((i64::try_from(failed)? == 0).then_some(factor))
+}
+
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
@@ -160,7 +166,11 @@ impl Round<'_> {
             if sum == 0.0 || hi - lo <= 1e-15 * bias.abs().max(1.0) {
                 break;
             }
-            if sum > 0.0 { lo = bias } else { hi = bias }
+            if sum > 0.0 {
+                lo = bias
+            } else {
+                hi = bias
+            }
             let newton = bias + sum / (self.sigma * free);
             let next = if newton > lo && newton < hi { newton } else { 0.5 * (lo + hi) };
             if next == bias {
@@ -174,13 +184,21 @@ impl Round<'_> {
     /// ψ without ½‖w‖².
     fn loss(&self, values: &[f64], bias: f64) -> f64 {
         let c = self.c;
-        let h = |a: f64| if a <= 0.0 { 0.0 } else if a < c { 0.5 * a * a } else { c * (a - 0.5 * c) };
+        let h = |a: f64| {
+            if a <= 0.0 {
+                0.0
+            } else if a < c {
+                0.5 * a * a
+            } else {
+                c * (a - 0.5 * c)
+            }
+        };
         values.iter().enumerate().map(|(i, &v)| h(self.a(i, v, bias))).sum::<f64>() / self.sigma
     }
 
     /// The w that minimises ψ if the active rows stay as they are, and yᵢαᵢ of the free rows there where the
-    /// system gives them.
-    fn newton(&self, active: &Active) -> Result<(Tensor, Option<Vec<f64>>)> {
+    /// system gives them; nothing if the system is singular to the last digits.
+    fn newton(&self, active: &Active) -> Result<Option<(Tensor, Option<Vec<f64>>)>> {
         let mut beta = vec![0.0; self.labels.len()];
         for &i in &active.bound {
             beta[i] = self.c * self.labels[i];
@@ -189,7 +207,7 @@ impl Round<'_> {
         let held = self.space.combined(&beta)?;
         let m = active.free.len();
         if m == 0 {
-            return Ok((held, None));
+            return Ok(Some((held, None)));
         }
         let rows: Vec<i64> = active.free.iter().map(|&i| i as i64).collect();
         let rows = Tensor::from_slice(&rows);
@@ -197,15 +215,16 @@ impl Round<'_> {
             active.free.iter().map(|&i| self.labels[i] * (1.0 + self.alpha[i] / self.sigma)).collect();
         if let (Space::Linear(x), true) = (self.space, m > SMALL.max(self.space.width())) {
             let w = self.primal(&x.f_index_select(0, &rows)?, &goals, &held, pull)?;
-            return Ok((w, None));
+            return Ok(w.map(|w| (w, None)));
         }
         // (K_JJ + I/σ)γ + b = goal − held, Σγ = −pull.
         let (Space::Linear(matrix) | Space::Kernel(matrix)) = self.space;
         let right = Tensor::from_slice(&goals).f_sub(&matrix.f_index_select(0, &rows)?.f_mv(&held)?)?;
         let system = self.space.gram(&rows)?;
         let _ = system.f_diagonal(0, 0, 1)?.f_add_scalar_(1.0 / self.sigma)?;
+        let Some(factor) = cholesky(&system)? else { return Ok(None) };
         let both = Tensor::f_stack(&[right.shallow_clone(), right.ones_like()], 1)?;
-        let solved = both.f_cholesky_solve(&system.f_linalg_cholesky(false)?, false)?;
+        let solved = both.f_cholesky_solve(&factor, false)?;
         let solved: Vec<f64> = Vec::try_from(solved.f_tr()?.f_contiguous()?.f_flatten(0, -1)?)?;
         let (u, v) = solved.split_at(m);
         let bias = (u.iter().sum::<f64>() + pull) / v.iter().sum::<f64>();
@@ -213,19 +232,20 @@ impl Round<'_> {
         for (&i, &g) in active.free.iter().zip(&gamma) {
             beta[i] = g;
         }
-        Ok((self.space.combined(&beta)?, Some(gamma)))
+        Ok(Some((self.space.combined(&beta)?, Some(gamma))))
     }
 
     /// The same w by its own normal equations, cheaper when there are more free rows than inputs.
-    fn primal(&self, x: &Tensor, goals: &[f64], held: &Tensor, pull: f64) -> Result<Tensor> {
+    fn primal(&self, x: &Tensor, goals: &[f64], held: &Tensor, pull: f64) -> Result<Option<Tensor>> {
         let (m, d) = (x.size()[0], x.size()[1]);
         let x = Tensor::f_cat(&[x, &Tensor::ones([m, 1], (Kind::Double, x.device()))], 1)?;
         let system = x.f_tr()?.f_matmul(&x)?.f_mul_scalar_(self.sigma)?;
         let _ = system.f_diagonal(0, 0, 1)?.f_narrow(0, 0, d)?.f_add_scalar_(1.0)?;
         let right = x.f_tr()?.f_mv(&Tensor::from_slice(goals))?.f_mul_scalar(self.sigma)?;
         let right = right.f_add(&Tensor::f_cat(&[held, &Tensor::from_slice(&[pull])], 0)?)?;
-        let solved = right.f_unsqueeze(1)?.f_cholesky_solve(&system.f_linalg_cholesky(false)?, false)?;
-        Ok(solved.f_squeeze_dim(1)?.f_narrow(0, 0, d)?)
+        let Some(factor) = cholesky(&system)? else { return Ok(None) };
+        let solved = right.f_unsqueeze(1)?.f_cholesky_solve(&factor, false)?;
+        Ok(Some(solved.f_squeeze_dim(1)?.f_narrow(0, 0, d)?))
     }
 }
 
@@ -273,7 +293,9 @@ pub(super) fn solve(space: &Space, labels: &[f64], c: f64, last: Option<State>) 
         };
         let gap = gap(space, &state, c)?;
         if !gap.is_finite() {
-            return Err(Error::new("the numbers stopped being finite").hint("standardise the table's columns"));
+            return Err(
+                Error::new("the numbers stopped being finite").hint("standardise the table's columns")
+            );
         }
         if best.as_ref().is_none_or(|(least, _)| gap < *least) {
             best = Some((gap, state));
@@ -325,14 +347,13 @@ fn minimise(
             }
             return Ok(Some(alpha));
         }
-        let (there, gamma) = problem.newton(&active)?;
+        let Some((there, gamma)) = problem.newton(&active)? else { return Ok(None) };
         let step = there.f_sub(&w)?;
         let ahead = space.values(&there)?;
         let change: Vec<f64> = ahead.iter().zip(&values).map(|(a, v)| a - v).collect();
         let clipped = problem.clipped(&values, *bias);
         let (mixed, length) = (space.product(&w, &step, &change)?, space.product(&step, &step, &change)?);
-        let pull: f64 =
-            change.iter().enumerate().map(|(i, d)| problem.labels[i] * clipped[i] * d).sum();
+        let pull: f64 = change.iter().enumerate().map(|(i, d)| problem.labels[i] * clipped[i] * d).sum();
         let slope = mixed - pull;
         let here = 0.5 * square + problem.loss(&values, *bias);
         if -slope <= 1e-15 * here.abs() {
