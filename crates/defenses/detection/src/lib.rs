@@ -1,0 +1,16 @@
+//! Defenses that flag inputs or models, and the repair that follows from the latter.
+
+mod batches;
+mod cost;
+mod reversal;
+
+use aconite_core::Defense;
+
+aconite_grid::family! {
+    /// Defenses that flag inputs or models.
+    pub DEFENSES: dyn Defense = {
+        strip::Strip,
+        neural_cleanse::NeuralCleanse,
+        unlearning::Unlearning,
+    }
+}
