@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use crate::{
     Dataset, Error, Feed, Goal, Info, Learner, Model, Network, Observer, Poison, Result, Seed, Target,
-    Trigger,
+    Trigger, UpdateAttack,
 };
 
 /// An attack: the change of a training set, and what the adversary hopes for.
@@ -50,6 +50,20 @@ pub trait Attack: Debug + Send + Sync {
         Err(Error::new("this attack is crafted against a scene"))
     }
 
+    /// Chooses and makes the poison of one of several malicious clients, on its own rows. `seed` is the same for all
+    /// of them.
+    ///
+    /// # Errors
+    /// As [`Attack::poison`].
+    fn poison_as(&self, clean: &Dataset, seed: Seed, _member: Member) -> Result<Poison> {
+        self.poison(clean, seed)
+    }
+
+    /// Whether malicious clients of a federation poison their rows.
+    fn poisons_rows(&self) -> bool {
+        self.updates().is_none()
+    }
+
     /// Makes the poison of every trial.
     ///
     /// # Errors
@@ -79,11 +93,26 @@ pub trait Attack: Debug + Send + Sync {
         false
     }
 
+    /// What it does to the updates of malicious clients in a federation, for an attack that lives there alone; `None`
+    /// for an attack on data, which malicious clients make on their own rows.
+    fn updates(&self) -> Option<UpdateAttack<'_>> {
+        None
+    }
+
     /// About how many forward passes of single rows making the poison takes, a backward pass counting as two: for
     /// estimates of cost. `training` are those of training the victim once.
     fn passes(&self, _info: &Info, _training: f64) -> f64 {
         0.0
     }
+}
+
+/// A malicious client among all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member {
+    /// Its place, from 0.
+    pub index: usize,
+    /// How many there are.
+    pub of: usize,
 }
 
 /// What an attack is given beyond the training set.

@@ -8,6 +8,7 @@ mod attack;
 mod dataset;
 mod defense;
 mod error;
+mod federated;
 mod goal;
 mod learner;
 pub mod metrics;
@@ -22,7 +23,7 @@ pub mod similarity;
 mod steps;
 mod trigger;
 
-pub use attack::{Attack, Needs, Scene};
+pub use attack::{Attack, Member, Needs, Scene};
 pub use dataset::{Dataset, Info};
 pub use defense::{
     Certificate, Certified, ControlArm, Damaged, Defense, Evidence, Filter, Findings, Flags, InputDetector,
@@ -30,6 +31,9 @@ pub use defense::{
     by_score, top_scores,
 };
 pub use error::{Error, Result};
+pub use federated::{
+    Aggregate, Aggregator, All, FromAll, FromOwn, Mixing, Own, Reading, ServerNeeds, UpdateAttack, Updates,
+};
 pub use goal::{AsrScope, Goal, LabelMap};
 pub use learner::{Learner, Model, NamedTensors, Observer, Relearns, Silent, Work, best_class};
 pub use network::{Mode, Network};

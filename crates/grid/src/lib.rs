@@ -19,7 +19,7 @@ pub use error::Error;
 pub use expect::{Bound, Expect};
 pub use experiment::{Experiment, Override, Point};
 pub use hint::nearest;
-pub use registry::{Entry, Field, Kind, Spec, assert_invariants, rebuild};
+pub use registry::{Entry, Field, Kind, Nested, Spec, assert_invariants, rebuild};
 pub use schema::{Schema, Section};
 pub use source::Place;
 

@@ -23,9 +23,17 @@ pub trait Kind: Default + Serialize + DeserializeOwned + JsonSchema + 'static {
     /// Raise it when the same settings give another result than before: stored results of the older
     /// version no longer count.
     const VERSION: u32 = 1;
-    /// The key that holds a list of kinds of the same section, if there is one. Its elements are resolved as the
-    /// section itself is, with their own defaults and errors.
-    const NESTED: Option<&'static str> = None;
+    /// The key that holds kinds of the same section, if there is one. They are resolved as the section itself is, with their own defaults and errors.
+    const NESTED: Option<Nested> = None;
+}
+
+/// A key that holds kinds of the section that its own kind belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nested {
+    /// One kind.
+    One(&'static str),
+    /// A list of kinds.
+    List(&'static str),
 }
 
 /// A kind with its type erased: what parsing and printing need.
@@ -38,7 +46,7 @@ pub struct Spec {
     /// [`Kind::VERSION`].
     pub version: u32,
     /// [`Kind::NESTED`].
-    pub nested: Option<&'static str>,
+    pub nested: Option<Nested>,
     defaults: fn() -> Value,
     schema: fn() -> Value,
     resolve: fn(Spanned<DeValue<'static>>) -> Result<Value, toml::de::Error>,

@@ -6,7 +6,7 @@ use toml::de::DeValue;
 
 use crate::source::Sources;
 use crate::tree::expand_short_form;
-use crate::{Error, Schema, Section, Spec, Table, nearest};
+use crate::{Error, Nested, Schema, Section, Spec, Table, nearest};
 
 /// Resolves everything in the table `root`, which may be missing.
 pub(crate) fn resolve_root(
@@ -52,6 +52,7 @@ fn resolve(
     children: &[&str],
     sources: &Sources,
 ) -> Result<Value, Error> {
+    let missing = given.is_none();
     let mut given = given.cloned().unwrap_or_else(|| Spanned::new(0..0, DeValue::Table(Table::new())));
     if section.is_family() {
         expand_short_form(&mut given);
@@ -66,19 +67,24 @@ fn resolve(
     if let Some(span) = table.values().find_map(not_finite) {
         return Err(sources.error(span, "a setting must be a finite number"));
     }
-    let spec = kind(section, &mut table, span.clone(), sources)?;
+    let spec = kind(section, &mut table, span.clone(), missing, sources)?;
     let common = take_common(section, &mut table);
     check_keys(section, &spec, &table, sources)?;
     let nested = match spec.nested {
-        Some(key) => table.remove(key).map(|list| steps(section, key, list, sources)).transpose()?,
+        Some(Nested::List(key)) => {
+            table.remove_entry(key).map(|(_, list)| (key, steps(section, key, list, sources)))
+        }
+        Some(Nested::One(key)) => {
+            table.remove_entry(key).map(|(_, one)| (key, resolve(section, Some(&one), &[], sources)))
+        }
         None => None,
     };
     let read = |spec: &Spec, table: Table| {
         spec.resolve(Spanned::new(span.clone(), DeValue::Table(table))).map_err(|e| sources.toml_error(&e))
     };
     let mut settings = read(&spec, table)?;
-    if let (Some(key), Some(list), Some(settings)) = (spec.nested, nested, settings.as_object_mut()) {
-        settings.insert(key.to_owned(), list);
+    if let (Some((key, inner)), Some(settings)) = (nested, settings.as_object_mut()) {
+        settings.insert(key.to_owned(), inner?);
     }
     if let (Some(spec), Some(settings)) = (&section.common, settings.as_object_mut())
         && let Value::Object(common) = read(spec, common)?
@@ -120,6 +126,7 @@ fn kind(
     section: &Section,
     table: &mut Table,
     span: std::ops::Range<usize>,
+    missing: bool,
     sources: &Sources,
 ) -> Result<Spec, Error> {
     let names = || section.kinds.iter().map(|k| k.kind);
@@ -139,7 +146,8 @@ fn kind(
                 .maybe_hint(nearest(name, names()))
         });
     }
-    section.default.and_then(find).ok_or_else(|| {
+    let absent = section.absent.filter(|_| missing);
+    absent.or(section.default).and_then(find).ok_or_else(|| {
         let error = match span.is_empty() {
             true => Error::new(format!("[{}] is missing", section.path)),
             false => sources.error(span, format!("[{}] has no kind", section.path)),

@@ -13,6 +13,8 @@ pub struct Section {
     pub kinds: Vec<Spec>,
     /// The kind it is when the table is missing or has no `kind`; `None`: it must be given.
     pub default: Option<&'static str>,
+    /// The kind it is when the table is missing altogether, if that is another than `default`.
+    pub absent: Option<&'static str>,
     /// Keys that every kind of the section understands.
     pub common: Option<Spec>,
 }
@@ -20,7 +22,7 @@ pub struct Section {
 impl Section {
     /// A section without kinds.
     pub fn plain(path: &'static str, about: &'static str, spec: Spec) -> Self {
-        Self { path, about, kinds: vec![spec], default: Some(""), common: None }
+        Self { path, about, kinds: vec![spec], default: Some(""), absent: None, common: None }
     }
 
     /// A section that is one of several kinds.
@@ -30,13 +32,20 @@ impl Section {
         kinds: Vec<Spec>,
         default: Option<&'static str>,
     ) -> Self {
-        Self { path, about, kinds, default, common: None }
+        Self { path, about, kinds, default, absent: None, common: None }
     }
 
     /// Adds keys that every kind understands.
     #[must_use]
     pub fn with_common(mut self, common: Spec) -> Self {
         self.common = Some(common);
+        self
+    }
+
+    /// Makes it another kind where its table is missing than where the table has no `kind`.
+    #[must_use]
+    pub fn with_absent(mut self, kind: &'static str) -> Self {
+        self.absent = Some(kind);
         self
     }
 

@@ -15,6 +15,8 @@ pub struct CellFacts {
     pub attack: AttackFacts,
     /// The defense, taken apart: nothing, one step, or the steps of a chain in order.
     pub steps: Vec<Step>,
+    /// Whether the victim is a federation: the attack acts in its clients, and rules in its rounds.
+    pub federated: bool,
     /// Whether the control arms of the defense are run beside it.
     pub controls: bool,
     /// What its stages' costs are estimated from.
@@ -56,6 +58,8 @@ pub enum StepRole {
     Repair,
     /// Flags inputs or the model.
     Detector,
+    /// A federation's rule, or what mixes its updates before.
+    Rule,
 }
 
 /// A step of a defense.

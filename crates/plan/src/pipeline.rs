@@ -59,6 +59,10 @@ impl Parts<'_> {
         if let ("evaluate", Some(table)) = (section, part.as_object_mut()) {
             table.shift_remove("controls");
         }
+        // Nor how often a federation keeps its state.
+        if let ("federation", Some(table)) = (section, part.as_object_mut()) {
+            table.shift_remove("checkpoint_every");
+        }
         part
     }
 
@@ -130,7 +134,7 @@ impl Plan {
             !matches!(settings.pointer("/train/transfer").and_then(Value::as_str), None | Some("none"));
         let surrogate = (transfers || attacked && facts.attack.surrogate).then(|| self.surrogate(&parts));
         parts.start = surrogate.filter(|_| transfers);
-        let poison = attacked.then(|| self.poison(&parts, surrogate));
+        let poison = (attacked && !facts.federated).then(|| self.poison(&parts, surrogate));
 
         let route =
             Route { poison: None, trial: None, attacked: false, believed: None, steps: &[], size_of: None };
@@ -235,6 +239,8 @@ impl Plan {
                     line.stages.push(("repair", mended));
                     model = Some(mended);
                 }
+                // All of them are part of the federation's one fit.
+                StepRole::Rule => {}
                 StepRole::Detector => {
                     let suspect = match model {
                         Some(model) => model,
@@ -288,6 +294,18 @@ impl Plan {
             if let Some(trial) = route.trial {
                 settings["trial"] = trial.into();
             }
+        }
+        if parts.facts.federated {
+            settings["federation"] = parts.part("federation");
+            for section in ["federation", "federation.partition"] {
+                settings["versions"][section] = parts.version(section);
+            }
+            let rules: Vec<&Step> = route.steps.iter().filter(|s| s.role == StepRole::Rule).collect();
+            settings["rule"] = rules.iter().map(|rule| rule.settings.clone()).collect();
+            settings["versions"]["rule"] = rules.iter().map(|rule| Value::from(rule.version)).collect();
+            settings["attack"] = attack(parts, route);
+            settings["versions"]["attack"] = parts.version("attack");
+            settings["evaluate"] = parts.part("evaluate");
         }
         if let Some(regime) = regime.filter(|r| r.told) {
             let mut told = json!({});

@@ -19,7 +19,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Key, StageName};
+use crate::{Key, Stage, StageName};
 
 /// Why the store could not do something.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +67,21 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// That of a stage, or of a part of it, with these small outputs.
+    pub fn of(stage: &Stage, output: Value) -> Self {
+        Self {
+            name: stage.name,
+            settings: stage.settings.clone(),
+            inputs: stage.inputs.clone(),
+            output,
+            seconds: 0.0,
+            peak_rss_mb: 0.0,
+            host: String::new(),
+            files: BTreeMap::new(),
+            checksum: String::new(),
+        }
+    }
+
     fn sum(&self) -> String {
         let mut bare = self.clone();
         bare.checksum.clear();

@@ -54,6 +54,9 @@ pub struct CellRow {
     pub goal: String,
     /// What the defense was told beyond the data.
     pub knowledge: Vec<String>,
+    /// What the attack needs beside the training set: `surrogate`, `victim`, `test inputs`, `control of training`.
+    #[serde(default)]
+    pub needs: Vec<String>,
     /// Values by the names of [`crate::metric::CATALOGUE`]; a metric that does not apply is absent. JSON has
     /// no NaN: a value that is not finite (a loss that diverged) is written as `null` and read as absent.
     #[serde(deserialize_with = "without_nulls")]
@@ -156,6 +159,7 @@ pub(crate) mod tests {
             axes: vec!["train.epochs".into()],
             goal: "backdoor".into(),
             knowledge: vec![],
+            needs: Vec::new(),
             metrics: [("clean_accuracy".to_string(), 0.9)].into(),
             seconds: [("fit".to_string(), 1.5)].into(),
             provenance: Provenance::default(),

@@ -18,6 +18,7 @@ mod ledger;
 pub mod metric;
 mod predictions;
 mod provenance;
+mod rounds;
 mod samples;
 
 pub use cell::{CellRow, Status, dotted, read_cells};
@@ -30,6 +31,7 @@ pub use frame::stage_of;
 pub use ledger::{Ledger, Score};
 pub use predictions::Predictions;
 pub use provenance::Provenance;
+pub use rounds::{RoundRow, Rounds};
 pub use samples::Samples;
 
 /// Version of the layout of a results folder. A reader refuses a newer one.

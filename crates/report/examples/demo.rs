@@ -68,7 +68,10 @@ fn main() -> Result<(), aconite_report::Error> {
     support::write(&out.join("long"), &long);
     support::matrix::write(&out.join("matrix"), 3);
     support::matrix::write_trials(&out.join("trials"));
-    for name in ["small", "rates", "many", "one", "long", "matrix", "trials"] {
+    support::federated::write(&out.join("federated"), 3);
+    support::federated::write_large(&out.join("federated_large"));
+    let names = ["small", "rates", "many", "one", "long", "matrix", "trials", "federated", "federated_large"];
+    for name in names {
         let dir = out.join(name);
         let drawn = aconite_report::draw(&dir)?;
         eprintln!("{}: {} files", dir.display(), drawn.written.len());

@@ -78,7 +78,9 @@ fn like(text: &str, value: f64) -> String {
 /// A metric's short label with its unit.
 pub(crate) fn heading(name: &str) -> String {
     let of = |stem: &str| name.strip_prefix(stem);
-    let label = if let Some(stage) = of("seconds_") {
+    let label = if let Some(own) = metric::find(name).filter(|m| m.name == name) {
+        own.label.to_owned()
+    } else if let Some(stage) = of("seconds_") {
         format!("seconds, {stage}")
     } else if let Some(class) = of("class_accuracy_") {
         format!("accuracy, class {class}")
@@ -87,7 +89,7 @@ pub(crate) fn heading(name: &str) -> String {
     } else if let Some(radius) = of("certified_accuracy_at_") {
         format!("certified accuracy, radius ≥ {radius}")
     } else {
-        metric::find(name).map_or(name, |m| m.label).to_owned()
+        name.to_owned()
     };
     if is_share(name) { format!("{label} (%)") } else { label }
 }
@@ -167,6 +169,7 @@ mod tests {
         assert_eq!(heading("class_accuracy_3"), "accuracy, class 3 (%)");
         assert_eq!(heading("certified_accuracy_at_5"), "certified accuracy, radius ≥ 5 (%)");
         assert_eq!(heading("anomaly_index_3"), "anomaly index, class 3");
+        assert_eq!([heading("seconds_round"), heading("seconds_fit")], ["seconds per round", "seconds, fit"]);
         assert_eq!([value("average_precision", 0.5), value("psnr", 31.25)], ["0.500", "31.25"]);
         assert_eq!(told(&["clean_samples".into(), "test_set".into()]), "told: clean samples, test set");
         assert_eq!(told(&[]), "told: nothing");

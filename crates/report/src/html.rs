@@ -86,6 +86,9 @@ pub(crate) fn page(study: &Study, album: &Album) -> String {
     if let Some(table) = table::controls(study) {
         section(&mut out, "Control arms", words::CONTROLS, &cut(table, Dress::Plain));
     }
+    if let Some(table) = table::federations(study) {
+        section(&mut out, "Federations", words::FEDERATIONS, &cut(table, Dress::Plain));
+    }
     if let Some(table) = table::certificates(study) {
         section(&mut out, "Certificates", words::CERTIFICATES, &cut(table, Dress::Plain));
     }

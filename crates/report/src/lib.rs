@@ -2,8 +2,8 @@
 //! alone.
 //!
 //! [`draw`] reads `cells.jsonl`, `experiment.toml`, `provenance.json`, `expect.json`, `ledger/`, `samples/`,
-//! `detections/` and `certificates/` and writes `figures/`, `tables/`, `report.html` and `report.md`. It needs no
-//! libtorch and no network, and the same files give the same bytes. [`summary::write_summary`] writes `summary.csv`.
+//! `detections/`, `certificates/` and `rounds/` and writes `figures/`, `tables/`, `report.html` and `report.md`. It
+//! needs no libtorch and no network, and the same files give the same bytes. [`summary::write_summary`] writes `summary.csv`.
 
 pub mod compare;
 mod error;
@@ -12,7 +12,6 @@ mod format;
 mod html;
 pub mod label;
 mod markdown;
-mod needs;
 mod role;
 pub mod stats;
 mod study;
@@ -28,7 +27,6 @@ use aconite_record::write_whole;
 
 pub use error::Error;
 pub use figures::sheet::{Picture, Sheet};
-pub use needs::needs;
 pub use role::Role;
 
 /// Something that was not drawn.

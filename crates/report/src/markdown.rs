@@ -38,6 +38,9 @@ pub(crate) fn text(study: &Study, album: &Album) -> String {
     if let Some(table) = table::controls(study) {
         let _ = write!(out, "\n## Control arms\n\n{}\n\n{}", words::CONTROLS, dress(table));
     }
+    if let Some(table) = table::federations(study) {
+        let _ = write!(out, "\n## Federations\n\n{}\n\n{}", words::FEDERATIONS, dress(table));
+    }
     if let Some(table) = table::certificates(study) {
         let _ = write!(out, "\n## Certificates\n\n{}\n\n{}", words::CERTIFICATES, dress(table));
     }

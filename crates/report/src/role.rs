@@ -83,6 +83,7 @@ mod tests {
             axes: vec![],
             goal: "backdoor".into(),
             knowledge: knowledge.iter().map(|w| (*w).to_owned()).collect(),
+            needs: Vec::new(),
             metrics: metrics.iter().map(|m| ((*m).to_owned(), 0.5)).collect(),
             seconds: stages.iter().map(|s| ((*s).to_owned(), 1.0)).collect(),
             provenance: Provenance::default(),

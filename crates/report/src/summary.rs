@@ -88,6 +88,11 @@ impl Point {
         self.goal == "availability"
     }
 
+    /// Whether many clients train in place of one learner.
+    pub fn federated(&self) -> bool {
+        self.any().is_some_and(|row| row.kind("federation") != "none")
+    }
+
     /// Any row, for its settings.
     pub fn any(&self) -> Option<&CellRow> {
         self.done.first().or(self.failed.first())

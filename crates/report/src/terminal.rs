@@ -73,6 +73,7 @@ mod tests {
             axes: vec![],
             goal: "backdoor".into(),
             knowledge: if defense == "none" { vec![] } else { vec!["poison_rate".into()] },
+            needs: Vec::new(),
             metrics: metrics.iter().map(|(m, v)| ((*m).to_owned(), *v)).collect(),
             seconds: std::collections::BTreeMap::new(),
             provenance: Provenance::default(),

@@ -77,5 +77,12 @@ pub(crate) const CERTIFICATES: &str = "Certified accuracy at a radius: the share
                                        rightly and provably stay so, whichever that many training rows an adversary \
                                        inserts or removes.";
 
+/// How the table of federations is to be read.
+pub(crate) const FEDERATIONS: &str = "Clean accuracy and attack success after the last round, then the best of all \
+                                      rounds and the mean of the last ten, of those that were looked at. The weight \
+                                      of the malicious is their share of what the server took in rounds with an \
+                                      attack; rejected is an update without any weight. A rule that weighs no \
+                                      client as a whole has neither.";
+
 /// The command that repeats the experiment.
 pub(crate) const REPEAT: &str = "aconite run experiment.toml";

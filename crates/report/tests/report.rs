@@ -381,6 +381,96 @@ fn a_matrix_has_its_control_arms_detections_and_certificates() {
     assert!(tex.contains("vs random") && tex.contains("spectral\\_signatures"));
 }
 
+#[test]
+fn texts_of_a_federation_are_whole_and_apart() {
+    let dir = folder();
+    support::federated::write(dir.path(), 3);
+    apart(dir.path());
+}
+
+#[test]
+fn texts_of_a_large_federation_are_whole_and_apart() {
+    let dir = folder();
+    support::federated::write_large(dir.path());
+    apart(dir.path());
+    let drawn = drawn(dir.path());
+    for name in ["rounds", "rounds-page2", "rounds-page3"] {
+        assert!(names(&drawn).contains(&format!("figures/{name}.png")), "{name} in {:?}", names(&drawn));
+    }
+    assert_eq!(why(&drawn, "rounds"), ["2 more rules are only in the table"]);
+}
+
+#[test]
+fn a_federation_has_its_rounds_clients_and_table() {
+    let dir = folder();
+    support::federated::write(dir.path(), 2);
+    let first = drawn(dir.path());
+    let before = bytes(dir.path(), &first);
+    assert_eq!(first, draw(dir.path()).unwrap());
+    assert!(before == bytes(dir.path(), &first), "a second drawing differs");
+    for name in ["rounds", "clients"] {
+        assert!(names(&first).contains(&format!("figures/{name}.png")), "{name} in {:?}", names(&first));
+        assert!(why(&first, name).is_empty(), "{:?}", first.skipped);
+    }
+    let svg = std::fs::read_to_string(dir.path().join("figures/rounds.svg")).unwrap();
+    for words in ["aims at accuracy alone", "none (mean)", "Shaded: the rounds", "no attack"] {
+        assert!(svg.contains(words), "{words}");
+    }
+    let svg = std::fs::read_to_string(dir.path().join("figures/clients.svg")).unwrap();
+    assert!(svg.contains("dirichlet alpha=0.3") && svg.contains("of them malicious"));
+    let html = std::fs::read_to_string(dir.path().join("report.html")).unwrap();
+    let markdown = std::fs::read_to_string(dir.path().join("report.md")).unwrap();
+    for text in [&html, &markdown] {
+        for words in
+            ["Federations", "clean accuracy, last 10 (%)", "honest updates rejected (%)", "seconds per round"]
+        {
+            assert!(text.contains(words), "{words}");
+        }
+    }
+    // The numbers are those of the rows, in percent; 0.25 seconds a round in every seed.
+    let row =
+        markdown.lines().find(|l| l.starts_with("| badnets | krum |") && l.ends_with("| 0.250 ± 0.000 |"));
+    assert!(row.is_some_and(|row| row.contains("| 100.0 ± 0.0 |")), "{row:?}");
+    // A median weighs no client as a whole.
+    assert!(markdown.lines().any(|l| l.starts_with("| badnets | median |") && l.contains("|  |  |  |")));
+}
+
+#[test]
+fn a_federation_without_its_files_says_so() {
+    let dir = folder();
+    support::federated::write(dir.path(), 1);
+    std::fs::remove_dir_all(dir.path().join("rounds")).unwrap();
+    let first = drawn(dir.path());
+    assert_eq!((why(&first, "rounds").len(), why(&first, "clients").len()), (1, 1), "{:?}", first.skipped);
+
+    support::federated::write(dir.path(), 1);
+    for entry in std::fs::read_dir(dir.path().join("rounds")).unwrap().skip(1) {
+        std::fs::write(entry.unwrap().path(), b"{").unwrap();
+    }
+    let second = drawn(dir.path());
+    assert!(why(&second, "rounds").iter().all(|w| w.contains(".json")), "{:?}", second.skipped);
+    assert!(names(&second).contains(&"figures/rounds.png".to_owned()));
+}
+
+#[test]
+fn what_the_grid_does_not_have_is_not_missed() {
+    let dir = folder();
+    support::write(dir.path(), &Plan { seeds: 1, train_rows: 100, ..Plan::small() });
+    let first = drawn(dir.path());
+    for what in ["rounds", "clients", "triggers", "certified"] {
+        assert!(why(&first, what).is_empty(), "{what}: {:?}", first.skipped);
+    }
+    // With a detector and a certificate in the grid their files are missed.
+    support::matrix::write(dir.path(), 1);
+    for folder in ["detections", "certificates"] {
+        std::fs::remove_dir_all(dir.path().join(folder)).unwrap();
+    }
+    let second = drawn(dir.path());
+    for what in ["triggers", "certified"] {
+        assert_eq!(why(&second, what).len(), 1, "{what}: {:?}", second.skipped);
+    }
+}
+
 fn texts(group: &usvg::Group, boxes: &mut Vec<(usvg::Rect, String)>) {
     for node in group.children() {
         match node {

@@ -14,5 +14,6 @@ aconite_grid::family! {
         badnets::BadNets,
         blended::Blended,
         wanet::WaNet,
+        dba::Dba,
     }
 }

@@ -8,7 +8,7 @@ mod repair;
 
 use std::fmt::Debug;
 
-use crate::{Info, Result};
+use crate::{Aggregator, Info, Mixing, Result};
 
 pub use certificate::{Certificate, Certified};
 pub use detector::{Findings, Flags, InputDetector, ModelDetector, ReversedTrigger, Subject};
@@ -25,6 +25,8 @@ pub enum Knowledge {
     TargetClass,
     /// Which rows are poisoned: only control arms.
     PoisonedRows,
+    /// How many clients of a federation are malicious.
+    MaliciousCount,
     /// Training rows that are known to be clean, with their right labels.
     CleanSamples,
     /// The attack's trigger.
@@ -40,6 +42,7 @@ impl Knowledge {
             Self::PoisonRate => "poison_rate",
             Self::TargetClass => "target_class",
             Self::PoisonedRows => "poisoned_rows",
+            Self::MaliciousCount => "malicious_count",
             Self::CleanSamples => "clean_samples",
             Self::Trigger => "trigger",
             Self::TestSet => "test_set",
@@ -100,6 +103,10 @@ pub enum Role<'a> {
     InputDetector(&'a dyn InputDetector),
     /// Flags a model.
     ModelDetector(&'a dyn ModelDetector),
+    /// A federation's rule: makes one update of many.
+    Aggregator(&'a dyn Aggregator),
+    /// Mixes a federation's updates before a rule.
+    Mixing(&'a dyn Mixing),
     /// Several defenses in a row, which the runner takes apart.
     Chain,
 }

@@ -119,7 +119,9 @@ impl Defense for ActivationClustering {
     }
 
     fn check(&self, info: &Info) -> Result<()> {
-        for (key, what, value) in [("components", "components", self.components), ("n_init", "runs", self.n_init)] {
+        for (key, what, value) in
+            [("components", "components", self.components), ("n_init", "runs", self.n_init)]
+        {
             if value == 0 {
                 return Err(Error::at(key, format!("0 {what} are too few: at least 1 is needed")));
             }

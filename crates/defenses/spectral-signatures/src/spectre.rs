@@ -1,7 +1,8 @@
 //! SPECTRE: poisons stand out once the features of their class are whitened robustly.
 
 use aconite_core::{
-    Defense, Error, Evidence, Filter, Info, Knowledge, Rate, Reads, Removal, Result, Role, Verdict, top_scores,
+    Defense, Error, Evidence, Filter, Info, Knowledge, Rate, Reads, Removal, Result, Role, Verdict,
+    top_scores,
 };
 use aconite_grid::Kind;
 use schemars::JsonSchema;

@@ -8,6 +8,7 @@ use super::style::*;
 use super::{Album, Figure};
 use crate::Error;
 use crate::format::{number, seeds};
+use crate::role::Role;
 use crate::stats::Stat;
 use crate::study::{Facet, Study, of_cell};
 use crate::summary::Point;
@@ -20,7 +21,9 @@ const RADII: usize = 240;
 
 pub(crate) fn draw(study: &Study, album: &mut Album) -> Result<(), Error> {
     if study.certificates.is_empty() {
-        album.skip("certified", "certificates/ holds nothing; only certificates write some");
+        if study.reached("certify", Role::Certificate) {
+            album.skip("certified", "certificates/ holds nothing, although cells were certified");
+        }
         return Ok(());
     }
     let mut drawn = false;

@@ -3,9 +3,11 @@
 pub(crate) mod axis;
 pub(crate) mod canvas;
 mod certified;
+mod clients;
 mod dots;
 mod heatmap;
 mod rate;
+mod rounds;
 mod samples;
 mod scores;
 pub(crate) mod sheet;
@@ -39,8 +41,18 @@ pub(crate) struct Album {
 }
 
 /// Stems of every figure's file name; what else lies in `figures/` is not ours.
-pub(crate) const NAMES: [&str; 8] =
-    ["dots", "tradeoff", "rate", "heatmap", "samples", "scores", "triggers", "certified"];
+pub(crate) const NAMES: [&str; 10] = [
+    "dots",
+    "tradeoff",
+    "rate",
+    "rounds",
+    "clients",
+    "heatmap",
+    "samples",
+    "scores",
+    "triggers",
+    "certified",
+];
 
 impl Album {
     /// Says why a figure is not drawn.
@@ -55,6 +67,8 @@ pub(crate) fn draw(study: &Study) -> Result<Album, Error> {
     dots::draw(study, &mut album)?;
     tradeoff::draw(study, &mut album)?;
     rate::draw(study, &mut album)?;
+    rounds::draw(study, &mut album)?;
+    clients::draw(study, &mut album)?;
     heatmap::draw(study, &mut album)?;
     samples::draw(study, &mut album)?;
     scores::draw(study, &mut album)?;

@@ -9,6 +9,7 @@ use super::{Album, Figure};
 use crate::Error;
 use crate::format::{number, told};
 use crate::label::slug;
+use crate::role::Role;
 use crate::study::{Study, of_cell};
 use crate::summary::Point;
 
@@ -55,7 +56,11 @@ pub(crate) fn draw(study: &Study, album: &mut Album) -> Result<(), Error> {
         }
     }
     if groups.is_empty() {
-        album.skip("triggers", "detections/ holds nothing of a done cell; only model detectors write some");
+        // Without a detector nobody waits for the figure.
+        if study.reached("detect", Role::Detector) {
+            let why = "detections/ holds nothing of a done cell; only model detectors write some";
+            album.skip("triggers", why);
+        }
         return Ok(());
     }
     let alone = groups.len() == 1;

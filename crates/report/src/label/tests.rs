@@ -13,6 +13,7 @@ fn row(settings: Value) -> CellRow {
         axes: vec![],
         goal: "backdoor".into(),
         knowledge: vec![],
+        needs: Vec::new(),
         metrics: BTreeMap::new(),
         seconds: BTreeMap::new(),
         provenance: aconite_record::Provenance::default(),

@@ -5,7 +5,7 @@ mod read;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use aconite_record::{CellRow, Certificates, Detection, Samples, Status, read_cells};
+use aconite_record::{CellRow, Certificates, Detection, Rounds, Samples, Status, read_cells};
 
 pub(crate) use self::read::of_cell;
 use self::read::{about, claims, list, provenance, read_all, read_optional};
@@ -52,6 +52,8 @@ pub(crate) struct Study {
     pub(crate) detections: BTreeMap<String, Detection>,
     /// Certificates by the name of their cell.
     pub(crate) certificates: BTreeMap<String, Certificates>,
+    /// The rounds of federations by the name of their cell.
+    pub(crate) rounds: BTreeMap<String, Rounds>,
 }
 
 /// The points of one context.
@@ -93,6 +95,7 @@ impl Study {
             samples: read_all(dir, "samples", Samples::read, skipped).into_values().collect(),
             detections: read_all(dir, "detections", Detection::read, skipped),
             certificates: read_all(dir, "certificates", Certificates::read, skipped),
+            rounds: read_all(dir, "rounds", Rounds::read, skipped),
             ledgers: list(&dir.join("ledger"), "parquet"),
             dir: dir.to_owned(),
             about,
@@ -138,6 +141,17 @@ impl Study {
     pub(crate) fn role(&self, defense: &str) -> Role {
         let mut roles = self.points.iter().filter(|p| p.defense == defense).map(|p| p.role);
         roles.find(|r| *r != Role::Unknown).unwrap_or(Role::Unknown)
+    }
+
+    /// Whether a done cell went through this stage: it has a detector, or a certificate.
+    pub(crate) fn reached(&self, stage: &str, role: Role) -> bool {
+        let mut done = self.points.iter().filter(|p| !p.done.is_empty());
+        done.any(|p| p.role == role || p.done.iter().any(|r| r.seconds.contains_key(stage)))
+    }
+
+    /// Whether a row is a federation's.
+    pub(crate) fn federated(&self) -> bool {
+        self.points.iter().any(Point::federated)
     }
 
     /// Rows that failed.

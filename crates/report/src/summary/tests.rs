@@ -17,6 +17,7 @@ fn row(point: usize, seed: u64, defense: &str, success: Option<f64>) -> CellRow 
         axes: vec!["defense".into()],
         goal: "backdoor".into(),
         knowledge: vec![],
+        needs: Vec::new(),
         metrics: success.map(|s| ("attack_success".to_owned(), s)).into_iter().collect(),
         seconds: BTreeMap::new(),
         provenance: Provenance::default(),

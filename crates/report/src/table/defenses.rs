@@ -1,9 +1,10 @@
 //! Tables of how attacks and defenses come to their numbers: what an attack changes, filters and detectors, control
-//! arms, certificates.
+//! arms, certificates, federations.
+
+use aconite_record::metric;
 
 use super::{Table, has, names, signed, text};
 use crate::format::{heading, stat};
-use crate::needs::needs;
 use crate::study::Study;
 use crate::summary::{ARM, PAIRED, Point};
 
@@ -27,10 +28,25 @@ const TWIN: [&str; 3] = ["twin_clean_accuracy", "twin_removed", "twin_fpr"];
 /// The arms of which attack success and clean accuracy are shown beside the defense's own.
 const ARMS: [&str; 2] = ["random_filter", "perfect_filter"];
 
+/// Metrics of the table of federations: the last round as of any cell, the best, the last ten; then the rule.
+const FEDERATION: [&str; 9] = [
+    "clean_accuracy",
+    "clean_accuracy_best",
+    "clean_accuracy_last10",
+    "attack_success",
+    "attack_success_best",
+    "attack_success_last10",
+    "malicious_weight",
+    "malicious_rejected",
+    "honest_rejected",
+];
+
 /// A column of numbers.
 enum Column {
     /// A metric over the seeds.
     Metric(String),
+    /// A metric that is a share, in percent.
+    Share(&'static str),
     /// Its difference to that of the random filter, paired by seed.
     Difference(&'static str),
 }
@@ -43,6 +59,7 @@ impl Column {
     fn heading(&self) -> String {
         match self {
             Self::Metric(name) => heading(name),
+            Self::Share(name) => format!("{} (%)", metric::find(name).map_or(*name, |m| m.label)),
             Self::Difference(_) => "vs random".into(),
         }
     }
@@ -50,6 +67,8 @@ impl Column {
     fn text(&self, point: &Point) -> String {
         match self {
             Self::Metric(name) => text(point, name),
+            // Written as clean accuracy is.
+            Self::Share(name) => point.shown(name).map(|s| stat("clean_accuracy", &s)).unwrap_or_default(),
             Self::Difference(metric) => {
                 point.versus_random(metric).map(|s| signed(stat(metric, &s))).unwrap_or_default()
             }
@@ -91,7 +110,7 @@ pub(crate) fn attacks(study: &Study) -> Option<Table> {
     // The rows are those of attacks: in place of the defense stands what they need.
     table.header[1] = "needs beside the training set".into();
     for (row, point) in table.rows.iter_mut().zip(&first) {
-        row[1] = point.any().map(|r| needs(r).join(", ")).unwrap_or_default();
+        row[1] = point.any().map(|r| r.needs.join(", ")).unwrap_or_default();
     }
     if table.rows.iter().all(|row| row[1].is_empty()) {
         table.header.remove(1);
@@ -150,4 +169,14 @@ pub(crate) fn certificates(study: &Study) -> Option<Table> {
     let columns: Vec<Column> =
         [Column::metric("clean_accuracy")].into_iter().chain(own.iter().map(Column::metric)).collect();
     of_points(study, study.points.iter(), &columns, &own)
+}
+
+/// One row a federated point: where its course ended, the best round and the last ten, how the rule treated honest and
+/// malicious clients, and what a round costs; none if there is no such point.
+pub(crate) fn federations(study: &Study) -> Option<Table> {
+    let points = || study.points.iter().filter(|p| p.federated());
+    let has = |m: &str| points().any(|p| p.stat(m).is_some());
+    let mut columns: Vec<Column> = FEDERATION.into_iter().filter(|m| has(m)).map(Column::Share).collect();
+    columns.extend(has("seconds_round").then(|| Column::metric("seconds_round")));
+    of_points(study, points(), &columns, &FEDERATION.map(str::to_owned))
 }

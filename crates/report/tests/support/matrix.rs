@@ -159,6 +159,11 @@ fn row(point: usize, seed: u64, attack: &Value, which: usize) -> CellRow {
         }),
         goal: goal.into(),
         knowledge: told.iter().map(|w| (*w).to_owned()).collect(),
+        needs: match a {
+            "wanet" => vec!["control of training".into()],
+            "gradient_matching" => vec!["surrogate".into()],
+            _ => Vec::new(),
+        },
         metrics,
         seconds: stages.iter().map(|s| ((*s).to_owned(), 9.0)).collect(),
         ..super::row(point, seed, attack, &json!({"kind": "none"}))

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used)]
 
+pub mod federated;
 pub mod matrix;
 
 use std::path::Path;
@@ -117,6 +118,7 @@ pub fn row(point: usize, seed: u64, attack: &Value, defense: &Value) -> CellRow 
         axes: vec!["attack".into(), "defense".into()],
         goal: goal.into(),
         knowledge: if d == "spectral_signatures" { vec!["poison_rate".into()] } else { vec![] },
+        needs: Vec::new(),
         metrics,
         seconds: [("fit".to_owned(), 12.0 + noise.share()), ("evaluate".to_owned(), 0.4)].into(),
         provenance: provenance(),

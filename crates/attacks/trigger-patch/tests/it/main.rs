@@ -4,6 +4,7 @@
 mod badnets;
 mod blended;
 mod corner;
+mod dba;
 mod effect;
 mod sticker;
 mod wanet;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::arms;
 use crate::format::told;
-use crate::needs::needs;
 use crate::role::Role;
 use crate::stats::Stat;
 use crate::study::{Facet, Study};
@@ -245,7 +244,7 @@ fn all_told<'a>(role: Role, points: impl Iterator<Item = &'a &'a Point>) -> Stri
 /// What an attack needs, in words, over all its points.
 fn needed<'a>(points: impl Iterator<Item = &'a &'a Point>) -> String {
     let mut words: Vec<&str> = Vec::new();
-    for word in points.filter_map(|p| p.any()).flat_map(needs) {
+    for word in points.filter_map(|p| p.any()).flat_map(|row| row.needs.iter().map(String::as_str)) {
         if !words.contains(&word) {
             words.push(word);
         }

@@ -42,6 +42,7 @@ fn rows(given: &[Given<'_>]) -> Vec<CellRow> {
                 axes: vec![],
                 goal: if attack == "flip" { "availability".into() } else { "backdoor".into() },
                 knowledge: if defense == "sift" { vec!["poison_rate".into()] } else { vec![] },
+                needs: Vec::new(),
                 metrics: metrics.iter().chain(others).map(|(m, v)| ((*m).to_owned(), *v)).collect(),
                 seconds: stages.iter().map(|s| ((*s).to_owned(), 1.0)).collect(),
                 provenance: Provenance::default(),

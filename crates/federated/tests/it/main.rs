@@ -1,0 +1,10 @@
+//! Who holds which rows, and what comes out of rounds.
+
+mod partition;
+mod rounds;
+
+#[test]
+fn the_registries_keep_their_promises() {
+    aconite_grid::assert_invariants(aconite_federated::FEDERATIONS);
+    aconite_grid::assert_invariants(aconite_federated::PARTITIONS);
+}

@@ -1,0 +1,121 @@
+//! A panel: shares over rounds.
+
+use crate::figures::axis::{Scale, ticks};
+use crate::figures::canvas::{Align, Canvas, Ink, Type};
+use crate::figures::style::*;
+use crate::format::number;
+use crate::stats::Stat;
+
+/// A curve of no more rounds than this has a dot at each.
+const DOTS: usize = 25;
+
+/// The axes of a panel.
+pub(super) struct Frame {
+    x: Scale,
+    y: Scale,
+}
+
+impl Frame {
+    /// A panel between these pixels, with this range of shares, from round 0 to `end`.
+    pub(super) fn new(xs: (f64, f64), ys: (f64, f64), (low, high): (f64, f64), end: f64) -> Self {
+        // A curve on an end of the range stays off the frame.
+        let pad = 0.025 * (high - low);
+        Self {
+            x: Scale { low: 0.0, high: end, from: xs.0 + 6.0, to: xs.1 - 6.0, log: false },
+            y: Scale { low: low - pad, high: high + pad, from: ys.1, to: ys.0, log: false },
+        }
+    }
+
+    fn ends(&self) -> (f64, f64) {
+        (self.x.from - 6.0, self.x.to + 6.0)
+    }
+
+    /// Grid, axes and the rounds with an attack; values and their name at the left where it is given, rounds below
+    /// where they are wanted.
+    pub(super) fn draw(
+        &self,
+        canvas: &mut Canvas,
+        label: Option<&str>,
+        window: Option<(f64, f64)>,
+        below: bool,
+    ) {
+        let (x, y, (left, right)) = (&self.x, &self.y, self.ends());
+        if let Some((from, until)) = window {
+            let (from, until) = (x.at(from).clamp(left, right), x.at(until).clamp(left, right));
+            canvas.rect((from, y.to), (until - from, y.from - y.to), VERMILLION.alpha(0.09));
+        }
+        let (marks, decimals) = ticks(100.0 * y.low, 100.0 * y.high, 5);
+        for tick in marks.into_iter().filter(|t| (0.0..=100.0).contains(t)) {
+            let at = y.at(tick / 100.0);
+            canvas.line((left, at), (right, at), 1.0, GRID);
+            if label.is_some() {
+                canvas.text((left - 7.0, at), &number(tick, decimals), TICK, Align::Right);
+            }
+        }
+        let room = ((right - left) / 70.0).clamp(2.0, 8.0) as usize;
+        let (marks, _) = ticks(x.low, x.high, room);
+        for tick in marks.into_iter().filter(|t| (t - t.round()).abs() < 1e-9) {
+            canvas.line((x.at(tick), y.from), (x.at(tick), y.from + 4.0), 1.25, FAINT);
+            if below {
+                canvas.text((x.at(tick), y.from + 16.0), &number(tick, 0), TICK, Align::Middle);
+            }
+        }
+        canvas.path([(left, y.to), (left, y.from), (right, y.from)], 1.25, FAINT);
+        if let Some(label) = label {
+            canvas.upward((MARGIN + 8.0, (y.from + y.to) / 2.0), label, LABEL);
+        }
+        if below {
+            canvas.text(((left + right) / 2.0, y.from + 37.0), "round", LABEL, Align::Middle);
+        }
+    }
+
+    fn y(&self, share: f64) -> f64 {
+        self.y.at(share.clamp(self.y.low, self.y.high))
+    }
+
+    /// The interval along a curve.
+    pub(super) fn band(&self, canvas: &mut Canvas, course: &[(f64, Stat)], ink: Ink) {
+        // Where a round has no interval the band closes.
+        for part in course.split(|s| s.1.interval.is_none()) {
+            let ends = part.iter().filter_map(|(round, s)| Some((self.x.at(*round), s.interval?)));
+            let mut outline: Vec<(f64, f64)> = ends.clone().map(|(x, (_, high))| (x, self.y(high))).collect();
+            outline.extend(ends.rev().map(|(x, (low, _))| (x, self.y(low))));
+            if part.len() > 1 {
+                canvas.area(outline, ink.alpha(0.14));
+            }
+        }
+    }
+
+    /// The means along the rounds.
+    pub(super) fn curve(&self, canvas: &mut Canvas, course: &[(f64, Stat)], ink: Ink) {
+        let path: Vec<(f64, f64)> = course.iter().map(|(r, s)| (self.x.at(*r), self.y(s.mean))).collect();
+        if path.len() <= DOTS {
+            path.iter().for_each(|at| canvas.disc(*at, 2.8, ink));
+        }
+        if path.len() > 1 {
+            canvas.path(path, 2.2, ink);
+        }
+    }
+
+    /// A dashed line at a share.
+    pub(super) fn reference(&self, canvas: &mut Canvas, share: f64) {
+        if self.y.holds(share) {
+            let (left, right) = self.ends();
+            canvas.dashed(&[(left, self.y(share)), (right, self.y(share))], &[5.0, 4.0], 1.5, GREY);
+        }
+    }
+}
+
+/// Why a panel of attack success is bare.
+pub(super) fn message(canvas: &mut Canvas, frame: &Frame, none: bool) {
+    let words = if none { "nothing to succeed" } else { "aims at accuracy alone" };
+    let (left, right) = frame.ends();
+    let style = Type { ink: GREY, ..TEXT };
+    let lines = style.wrap(words, right - left - 12.0, 2);
+    canvas.lines(
+        ((left + right) / 2.0, (frame.y.from + frame.y.to) / 2.0 - 8.0),
+        &lines,
+        style,
+        Align::Middle,
+    );
+}
