@@ -75,6 +75,10 @@ pub(crate) enum Command {
     Poison(Poison),
     /// Score the rows of your own data with a filter, the most suspicious first
     Audit(Audit),
+    /// Run a federation's rule on a matrix of updates
+    Aggregate(Aggregate),
+    /// Run an attack on updates on a matrix of honest ones
+    Craft(Craft),
     /// Find, fetch and check data sets
     #[command(subcommand)]
     Data(Data),
@@ -150,6 +154,46 @@ pub(crate) struct Poison {
     /// How it is written
     #[arg(long, value_enum, default_value_t = ExportFormat::Safetensors)]
     pub(crate) format: ExportFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Aggregate {
+    /// The rule
+    #[arg(long, value_name = "KIND")]
+    pub(crate) rule: String,
+    /// Change its settings, e.g. f=3
+    #[arg(long, value_name = "KEY=VALUE", num_args = 1..)]
+    pub(crate) set: Vec<Override>,
+    /// A safetensors file with `updates` (f32, clients × parameters); `global` and `root` (f32, parameters) for
+    /// rules that look at them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// The file to write: `aggregate` (f32, parameters) and, where the rule weighs clients, `weights` (f64, clients)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Seed of rules that draw
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Craft {
+    /// The attack
+    #[arg(long, value_name = "KIND")]
+    pub(crate) attack: String,
+    /// Clients in all and malicious ones, and changes of the attack's settings, e.g. n=15 m=3
+    #[arg(long, value_name = "KEY=VALUE", num_args = 1..)]
+    pub(crate) set: Vec<Override>,
+    /// A safetensors file with `updates`: those of the n − m honest clients (f32, clients × parameters); `own` (m ×
+    /// parameters), `global` and `last` (parameters) for attacks that look at them
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// The file to write: `malicious` (f32, m × parameters)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+    /// Seed of attacks that draw
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
 }
 
 #[derive(Debug, Args)]

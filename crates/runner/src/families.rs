@@ -4,6 +4,7 @@
 
 use aconite_core::{AsrScope, Attack, Defense, Learner};
 use aconite_data::{Common, DATASETS, Source};
+use aconite_federated::{FEDERATIONS, Local, PARTITIONS, Partition};
 use aconite_grid::{Entry, Kind, Schema, Section, Spec};
 use aconite_nets::NETS;
 use aconite_train::{OPTIMIZERS, SCHEDULES, SgdLearner, Train, Transfer, VICTIMS};
@@ -41,6 +42,7 @@ fn attacks() -> impl Iterator<Item = &'static Entry<dyn Attack>> {
         aconite_label_flip::ATTACKS,
         aconite_trigger_patch::ATTACKS,
         aconite_clean_label::ATTACKS,
+        aconite_model_poisoning::ATTACKS,
     ]
     .into_iter()
     .flatten()
@@ -55,6 +57,7 @@ fn defenses() -> impl Iterator<Item = &'static Entry<dyn Defense>> {
         aconite_repair::DEFENSES,
         aconite_detection::DEFENSES,
         aconite_certified::DEFENSES,
+        aconite_aggregation::DEFENSES,
     ]
     .into_iter()
     .flatten()
@@ -86,6 +89,10 @@ pub(crate) fn schema() -> Schema {
             ),
             Section::family("attack", "what the adversary does", specs(attacks()), Some("none")),
             Section::family("defense", "what is done against it", specs(defenses()), Some("none")),
+            Section::family("federation", "whether many clients train", specs(FEDERATIONS), Some("fed_avg"))
+                .with_absent("none")
+                .with_common(Spec::of::<aconite_federated::Common>("", &[])),
+            Section::family("federation.partition", "who holds which rows", specs(PARTITIONS), Some("iid")),
             Section::plain("evaluate", "how the model is judged", Spec::of::<Evaluate>("", &[])),
         ],
     }
@@ -125,11 +132,7 @@ pub(crate) fn steps(settings: &Value) -> Vec<&Value> {
 
 /// The settings of a data set's own kind, without the common keys.
 pub(crate) fn own(settings: &Value) -> Value {
-    let (mut own, common) = (settings.clone(), Spec::of::<Common>("", &[]).defaults());
-    if let (Some(own), Some(common)) = (own.as_object_mut(), common.as_object()) {
-        own.retain(|key, _| !common.contains_key(key));
-    }
-    own
+    divided(settings, &Spec::of::<Common>("", &[])).0
 }
 
 /// The data set of a cell's settings.
@@ -139,12 +142,8 @@ pub(crate) fn source(settings: &Value) -> aconite_core::Result<Box<dyn Source>> 
 
 /// The keys that all data sets understand.
 pub(crate) fn common(settings: &Value) -> aconite_core::Result<Common> {
-    let mut own = settings.clone();
-    let defaults = Spec::of::<Common>("", &[]).defaults();
-    if let (Some(own), Some(common)) = (own.as_object_mut(), defaults.as_object()) {
-        own.retain(|key, _| common.contains_key(key));
-    }
-    aconite_grid::rebuild(&own).map_err(aconite_core::Error::new)
+    aconite_grid::rebuild(&divided(settings, &Spec::of::<Common>("", &[])).1)
+        .map_err(aconite_core::Error::new)
 }
 
 /// The learner of a cell's `[victim]` and `[train]`.
@@ -153,21 +152,62 @@ pub(crate) fn learner(victim: &Value, train: &Value) -> aconite_core::Result<Box
     if VICTIMS.iter().any(|e| e.spec.kind == kind) {
         return build(VICTIMS.iter(), victim);
     }
+    Ok(Box::new(sgd(victim, train)?))
+}
+
+/// The learner of a net.
+pub(crate) fn sgd(victim: &Value, train: &Value) -> aconite_core::Result<SgdLearner> {
     let mut plain = train.clone();
     let mut take = |key: &str| plain.as_object_mut().and_then(|t| t.shift_remove(key)).unwrap_or_default();
     let (optimizer, schedule) = (take("optimizer"), take("schedule"));
-    Ok(Box::new(SgdLearner {
+    Ok(SgdLearner {
         net: build(NETS.iter(), victim)?,
         train: aconite_grid::rebuild(&plain).map_err(aconite_core::Error::new)?,
         optimizer: build(OPTIMIZERS.iter(), &optimizer)?,
         schedule: build(SCHEDULES.iter(), &schedule)?,
-    }))
+    })
 }
 
 /// Where the training of a cell's victim starts, and what it changes.
 pub(crate) fn transfer(train: &Value) -> aconite_core::Result<Transfer> {
     let given = train.get("transfer").cloned().unwrap_or_else(|| "none".into());
     serde_json::from_value(given).map_err(|e| aconite_core::Error::new(format!("transfer: {e}")))
+}
+
+/// A federation's settings, built.
+#[derive(Debug)]
+pub(crate) struct Federated {
+    pub(crate) common: aconite_federated::Common,
+    pub(crate) local: Box<dyn Local>,
+    pub(crate) partition: Box<dyn Partition>,
+}
+
+/// `[federation]` of a cell's settings; `None` where there is none.
+pub(crate) fn federation(settings: &Value) -> aconite_core::Result<Option<Federated>> {
+    if matches!(settings.get("kind").and_then(Value::as_str), None | Some("none")) {
+        return Ok(None);
+    }
+    let mut own = settings.clone();
+    let partition = own.as_object_mut().and_then(|t| t.shift_remove("partition")).unwrap_or_default();
+    let (own, common) = divided(&own, &Spec::of::<aconite_federated::Common>("", &[]));
+    Ok(Some(Federated {
+        common: aconite_grid::rebuild(&common).map_err(aconite_core::Error::new)?,
+        local: build(FEDERATIONS.iter(), &own)?,
+        partition: build(PARTITIONS.iter(), &partition)?,
+    }))
+}
+
+/// A section's settings without its common keys, and the common keys.
+fn divided(settings: &Value, common: &Spec) -> (Value, Value) {
+    let (mut own, mut shared, keys) = (settings.clone(), settings.clone(), common.defaults());
+    let is_common = |key: &String| keys.get(key).is_some();
+    if let Some(own) = own.as_object_mut() {
+        own.retain(|key, _| !is_common(key));
+    }
+    if let Some(shared) = shared.as_object_mut() {
+        shared.retain(|key, _| is_common(key));
+    }
+    (own, shared)
 }
 
 /// `[evaluate]` of a cell's settings.

@@ -6,6 +6,7 @@ mod commands;
 mod defenses;
 mod executor;
 mod families;
+mod federated;
 mod outcome;
 mod prepare;
 mod progress;

@@ -8,7 +8,7 @@ use aconite_record::{CellRow, Provenance, SCHEMA, Status};
 use serde_json::Value;
 
 use crate::prepare::Cell;
-use crate::scheduler::{Finished, State};
+use crate::scheduler::State;
 
 /// The row of a cell whose stages are all over.
 pub(crate) fn row(
@@ -34,7 +34,7 @@ pub(crate) fn row(
         provenance.host.clone_from(&finished.host);
     }
     if let Some(poison) = stages.poison.and_then(finished) {
-        copy_numbers(poison, &mut metrics);
+        copy_numbers(&poison.output, &mut metrics);
     }
     let lines: Vec<BTreeMap<String, f64>> = stages.lines.iter().map(|line| numbers(line, states)).collect();
     metrics.extend(means(&lines));
@@ -84,6 +84,7 @@ pub(crate) fn row(
         axes: axes.to_vec(),
         goal: cell.goal.clone(),
         knowledge: cell.knowledge.clone(),
+        needs: cell.needs.clone(),
         metrics,
         seconds,
         provenance,
@@ -96,11 +97,14 @@ fn numbers(line: &Line, states: &[State]) -> BTreeMap<String, f64> {
     for (name, stage) in &line.stages {
         let Some(finished) = states[*stage].finished() else { continue };
         match *name {
-            "filter" | "repair" | "detect" | "certify" | "evaluate" => copy_numbers(finished, &mut all),
+            "filter" | "repair" | "detect" | "certify" | "evaluate" => {
+                copy_numbers(&finished.output, &mut all)
+            }
             "fit" | "refit" => {
                 if let Some(loss) = finished.output.get("train_loss").and_then(Value::as_f64) {
                     all.insert("train_loss".into(), loss);
                 }
+                copy_numbers(&finished.output["federation"], &mut all);
             }
             _ => {}
         }
@@ -118,8 +122,8 @@ fn means(lines: &[BTreeMap<String, f64>]) -> BTreeMap<String, f64> {
     sums.into_iter().map(|(name, (sum, n))| (name, sum / n as f64)).collect()
 }
 
-fn copy_numbers(finished: &Finished, metrics: &mut BTreeMap<String, f64>) {
-    for (name, value) in finished.output.as_object().into_iter().flatten() {
+fn copy_numbers(output: &Value, metrics: &mut BTreeMap<String, f64>) {
+    for (name, value) in output.as_object().into_iter().flatten() {
         if let Some(value) = value.as_f64() {
             metrics.insert(name.clone(), value);
         }

@@ -10,7 +10,7 @@ use aconite_plan::{AttackFacts, CellFacts, Passes, Plan, Size, Step, StepRole, S
 use serde_json::{Value, json};
 
 use crate::defenses::chain::check_order;
-use crate::{families, stages, system};
+use crate::{families, federated, stages, system};
 
 /// One cell, ready to run.
 #[derive(Debug, Clone)]
@@ -21,6 +21,7 @@ pub(crate) struct Cell {
     pub(crate) settings: Value,
     pub(crate) goal: String,
     pub(crate) knowledge: Vec<String>,
+    pub(crate) needs: Vec<String>,
 }
 
 /// An experiment whose every cell can be built.
@@ -122,10 +123,20 @@ pub(crate) fn prepare(
         attack.check(&data.info).map_err(at("attack"))?;
         check_attack(attack.as_ref(), learner.as_ref(), settings)
             .map_err(|(section, e)| located(experiment, point, section, e))?;
+        let federation = families::federation(&settings["federation"]).map_err(at("federation"))?;
         let (training, epochs) = data.training(&settings["train"]);
         let mut passes = Passes { poison: attack.passes(&data.info, training), ..Passes::default() };
         let defended = defend(settings, &data.info, learner.as_ref(), schema)
             .map_err(|(section, e)| located(experiment, point, section, e))?;
+        federated::check(
+            federation.as_ref(),
+            attack.as_ref(),
+            &defended.built,
+            &data.info,
+            learner.as_ref(),
+            settings,
+        )
+        .map_err(|(section, e)| located(experiment, point, section, e))?;
         for (step, defense) in defended.steps.iter().zip(&defended.built) {
             let own = defense.passes(&data.info, training, epochs);
             match step.role {
@@ -133,6 +144,7 @@ pub(crate) fn prepare(
                 StepRole::Regime | StepRole::Certificate => passes.regime += own,
                 StepRole::Repair => passes.repair += own,
                 StepRole::Detector => passes.detect += own,
+                StepRole::Rule => {}
             }
         }
         let mut versions: Value = schema
@@ -158,12 +170,14 @@ pub(crate) fn prepare(
                 trials: attack.trials(),
             },
             steps: defended.steps,
+            federated: federation.is_some(),
             controls: families::evaluate(&settings["evaluate"]).map_err(at("evaluate"))?.controls,
             size: data.size(work, &settings["train"], passes),
         };
         threads = threads.max(stages::number(settings, "/train/threads").unwrap_or(1));
         let goal = attack.goal(&data.info).name().to_owned();
         let knowledge = defended.knowledge;
+        let wanted = attack_needs(attack.as_ref());
         for &seed in &experiment.seeds {
             plan.add(settings, seed, &facts, &environment);
             cells.push(Cell {
@@ -173,14 +187,27 @@ pub(crate) fn prepare(
                 settings: settings.clone(),
                 goal: goal.clone(),
                 knowledge: knowledge.clone(),
+                needs: wanted.clone(),
             });
         }
     }
     Ok(Prepared { cells, plan, info, threads })
 }
 
+/// What an attack needs beside the training set, in the words of the results.
+fn attack_needs(attack: &dyn Attack) -> Vec<String> {
+    let needs = attack.needs();
+    let words = [
+        (needs.surrogate, "surrogate"),
+        (needs.victim, "victim"),
+        (needs.targets, "test inputs"),
+        (attack.feeds(), "control of training"),
+    ];
+    words.into_iter().filter_map(|(needed, word)| needed.then(|| word.to_owned())).collect()
+}
+
 /// An error of a kind, with the section that it concerns.
-type Refusal = (&'static str, aconite_core::Error);
+pub(crate) type Refusal = (&'static str, aconite_core::Error);
 
 /// Checks that an attack and a victim fit together.
 fn check_attack(attack: &dyn Attack, learner: &dyn Learner, settings: &Value) -> Result<(), Refusal> {
@@ -277,6 +304,7 @@ fn defend(
 fn role(defense: &dyn aconite_core::Defense) -> Option<StepRole> {
     Some(match defense.role() {
         Role::None | Role::Chain => return None,
+        Role::Aggregator(_) | Role::Mixing(_) => StepRole::Rule,
         Role::Filter(filter) => {
             let reads = filter.reads();
             StepRole::Filter { model: reads.model, folds: reads.folds, control: false }

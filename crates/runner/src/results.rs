@@ -11,7 +11,8 @@ use aconite_record::{
 };
 
 use crate::stages::{
-    Failure, Workshop, read_certificates, read_detection, read_poison, read_predictions, read_verdict,
+    Failure, Workshop, read_certificates, read_detection, read_poison, read_predictions, read_rounds,
+    read_verdict,
 };
 
 /// A results folder that is being written.
@@ -118,6 +119,7 @@ impl Results {
         for (stage, at) in &line.stages {
             match *stage {
                 "detect" => note("detection", self.write_detection(name, &plan.stages[*at], shop)),
+                "fit" | "refit" => note("rounds", self.write_rounds(name, &plan.stages[*at], shop)),
                 "certify" => note("certificates", self.write_certificates(name, &plan.stages[*at], shop)),
                 _ => {}
             }
@@ -130,6 +132,15 @@ impl Results {
             Some(found) => found
                 .write(&self.path("detections", name, "json"))
                 .map_err(|e| Failure::Failed(e.to_string())),
+            None => Ok(()),
+        }
+    }
+
+    fn write_rounds(&self, name: &str, fit: &Stage, shop: &Workshop) -> Result<(), Failure> {
+        match read_rounds(&shop.entry(&fit.key)?)? {
+            Some(rounds) => {
+                rounds.write(&self.path("rounds", name, "json")).map_err(|e| Failure::Failed(e.to_string()))
+            }
             None => Ok(()),
         }
     }

@@ -71,15 +71,10 @@ fn serve_one(stage: &Stage, shop: &mut Workshop) -> Event {
         Err(panic) => return Event::Failed { error: message(panic.as_ref()) },
     };
     let manifest = Manifest {
-        name: stage.name,
-        settings: stage.settings.clone(),
-        inputs: stage.inputs.clone(),
-        output: output.value,
         seconds: start.elapsed().as_secs_f64(),
         peak_rss_mb: system::peak_rss_mb(),
         host: system::host(),
-        files: Default::default(),
-        checksum: String::new(),
+        ..Manifest::of(stage, output.value)
     };
     match shop.store.put(&stage.key, manifest, &output.files) {
         Ok(()) => Event::Done,

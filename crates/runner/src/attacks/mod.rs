@@ -6,5 +6,6 @@ aconite_grid::family! {
     /// Kinds of attack that belong to no family.
     pub PLAIN: dyn Attack = {
         none::NoAttack,
+        model_replacement::ModelReplacement,
     }
 }

@@ -13,6 +13,7 @@ mod run;
 mod schema;
 mod show;
 mod store;
+mod updates;
 mod verify;
 
 use aconite_grid::{Experiment, Schema};
@@ -34,6 +35,8 @@ pub(crate) fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Show { kind, json } => show::show(&kind, json),
         Command::Audit(args) => audit::audit(&args),
         Command::Poison(args) => poison::poison(&args),
+        Command::Aggregate(args) => updates::aggregate(&args),
+        Command::Craft(args) => updates::craft(&args),
         Command::Data(args) => data::data(&args),
         Command::Store(args) => store::store(&args),
         Command::Schema => schema::schema(),

@@ -10,7 +10,6 @@ use aconite_grid::Error;
 use aconite_plan::{StageName, Store, StoreError};
 use aconite_record::{CellRow, Provenance, Status};
 use aconite_report::label;
-use aconite_report::summary::points;
 use anyhow::Result;
 use serde_json::json;
 
@@ -114,7 +113,7 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
             "seconds": start.elapsed().as_secs_f64(),
         }));
     } else {
-        for line in summary(&rows) {
+        for line in aconite_report::terminal::lines(&rows) {
             say(&line)?;
         }
     }
@@ -219,43 +218,4 @@ fn samples(prepared: &Prepared, results: &Results, shop: &mut Workshop) {
     }
     let kept: HashSet<String> = rows.iter().map(|r| label::slug(&labels.attack_without_rate(r))).collect();
     keep_files(&results.dir.join("samples"), |stem| kept.contains(stem));
-}
-
-/// A short table for the terminal: mean and half-interval per point.
-fn summary(rows: &[CellRow]) -> Vec<String> {
-    let labels = label::Labels::of(rows);
-    let points = points(rows);
-    let number = |stat: Option<aconite_report::stats::Stat>| match stat {
-        None => "–".to_owned(),
-        Some(s) => match s.half() {
-            Some(half) => format!("{:.3} ± {half:.3}", s.mean),
-            None => format!("{:.3}", s.mean),
-        },
-    };
-    let mut table =
-        vec![["attack", "defense", "clean accuracy", "attack success", "n", ""].map(str::to_owned)];
-    for point in &points {
-        let Some(row) = point.any() else { continue };
-        table.push([
-            labels.attack(row),
-            labels.defense(row),
-            number(point.stat("clean_accuracy")),
-            number(point.stat("attack_success")),
-            point.stat("clean_accuracy").map_or(0, |s| s.n).to_string(),
-            labels.context(row),
-        ]);
-    }
-    let width = |c: usize| table.iter().map(|r| r[c].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..6).map(width).collect();
-    table
-        .iter()
-        .map(|row| {
-            let cells: Vec<String> = row
-                .iter()
-                .zip(&widths)
-                .map(|(text, width)| format!("{text}{}", " ".repeat(width - text.chars().count())))
-                .collect();
-            cells.join("  ").trim_end().to_owned()
-        })
-        .collect()
 }

@@ -1,7 +1,7 @@
 //! Several defenses in a row.
 
 use aconite_core::{Defense, Error, Result, Role};
-use aconite_grid::Kind;
+use aconite_grid::{Kind, Nested};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -21,7 +21,7 @@ pub(crate) struct Chain {
 }
 
 impl Kind for Chain {
-    const NESTED: Option<&'static str> = Some("steps");
+    const NESTED: Option<Nested> = Some(Nested::List("steps"));
 }
 
 impl Defense for Chain {
@@ -44,6 +44,8 @@ pub(crate) fn check_order(steps: &[(&str, Role<'_>)]) -> Result<()> {
     for (at, (kind, role)) in steps.iter().enumerate() {
         let (word, rank) = match role {
             Role::Filter(_) | Role::Control(_) => ("a filter", 0),
+            Role::Mixing(_) => ("a mixing of updates", 0),
+            Role::Aggregator(_) => ("a rule", 1),
             Role::Regime(_) => ("a regime", 1),
             Role::Certificate(_) => ("a certificate", 1),
             Role::Repair(_) => ("a repair", 2),
@@ -64,7 +66,7 @@ pub(crate) fn check_order(steps: &[(&str, Role<'_>)]) -> Result<()> {
         {
             let message = format!("{kind} ({word}) cannot follow {before} ({before_word})");
             return Err(Error::at(&format!("steps.{at}"), message)
-                .hint("the order is: filters, one regime or certificate, repairs, detectors"));
+                .hint("the order is: filters, one regime or certificate, repairs, detectors; in a federation: mixings, one rule, repairs, detectors"));
         }
         if matches!(role, Role::Certificate(_)) {
             certified = Some(kind);

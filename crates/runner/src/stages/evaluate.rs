@@ -1,6 +1,8 @@
 //! `evaluate`: what a model does on the untouched and on the triggered test inputs.
 
-use aconite_core::{Dataset, Error, Goal, NamedTensors, Result, best_class, metrics};
+use aconite_core::{
+    AsrScope, Attack, Dataset, Error, Goal, LabelMap, NamedTensors, Result, Rows, Seed, best_class, metrics,
+};
 use aconite_plan::{Entry, Stage};
 use aconite_record::Predictions;
 use serde_json::{Map, Value, json};
@@ -59,17 +61,13 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> std::result::Result
             said.insert("attacked_scores".into(), row);
         }
         Goal::Backdoor(map) => {
-            let trigger = attack
-                .trigger(&test.info(), seed(stage).derive("attack"))?
-                .ok_or_else(|| Failure::Failed("the attack has a backdoor but no trigger".into()))?;
-            let rows = test.rows_where(|label| map.counts(label, scope));
-            let labels: Vec<usize> = rows.iter().map(|&row| test.labels()[row]).collect();
-            let scores = model.scores(&trigger.stamped(test.rows(), &rows)?)?;
+            let triggered = Triggered::of(attack.as_ref(), test, seed(stage), map, scope)?;
+            let scores = model.scores(&triggered.content)?;
             let predicted = best_class(&scores)?;
-            let attacked: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+            let attacked: Vec<i64> = triggered.rows.iter().map(|&row| row as i64).collect();
             said.insert("attacked_rows".into(), Tensor::from_slice(&attacked));
             said.insert("attacked_scores".into(), scores);
-            let result = metrics::backdoor(&predicted, &labels, &map, scope);
+            let result = triggered.judged(&predicted);
             put("attack_success", result.attack_success);
             put("robust_accuracy", result.robust_accuracy);
         }
@@ -79,6 +77,42 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> std::result::Result
         false => Vec::new(),
     };
     Ok(Output { value: Value::Object(value), files })
+}
+
+/// The test inputs with an attack's trigger on that count towards its success.
+#[derive(Debug)]
+pub(super) struct Triggered {
+    /// Their rows in the test set.
+    rows: Vec<usize>,
+    labels: Vec<usize>,
+    /// The inputs.
+    pub(super) content: Rows,
+    map: LabelMap,
+    scope: AsrScope,
+}
+
+impl Triggered {
+    /// Stamps the test inputs of a cell with this seed.
+    pub(super) fn of(
+        attack: &dyn Attack,
+        test: &Dataset,
+        seed: Seed,
+        map: LabelMap,
+        scope: AsrScope,
+    ) -> Result<Self> {
+        let trigger = attack
+            .trigger(&test.info(), seed.derive("attack"))?
+            .ok_or_else(|| Error::new("the attack has a backdoor but no trigger"))?;
+        let rows = test.rows_where(|label| map.counts(label, scope));
+        let labels = rows.iter().map(|&row| test.labels()[row]).collect();
+        let content = trigger.stamped(test.rows(), &rows)?;
+        Ok(Self { rows, labels, content, map, scope })
+    }
+
+    /// How a model does that reads them as `predicted`.
+    pub(super) fn judged(&self, predicted: &[usize]) -> metrics::Backdoor {
+        metrics::backdoor(predicted, &self.labels, &self.map, self.scope)
+    }
 }
 
 /// What a finished `evaluate` stage's model said of `test`; `None` if it was not asked to keep it.

@@ -6,7 +6,7 @@ use aconite_train::Transfer;
 use serde_json::json;
 
 use super::workshop::{learner, regime, seed};
-use super::{Failure, Output, Workshop};
+use super::{Failure, Output, Workshop, federate};
 use crate::{families, tensors};
 
 /// The file that holds a model.
@@ -17,6 +17,9 @@ pub(super) fn compute(
     shop: &mut Workshop,
     watch: &mut dyn Observer,
 ) -> Result<Output, Failure> {
+    if federate::federates(stage) {
+        return federate::compute(stage, shop, watch);
+    }
     let data = shop.training(stage)?;
     let learner = learner(stage)?;
     let seed = match stage.name {

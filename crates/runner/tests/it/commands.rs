@@ -93,7 +93,12 @@ fn the_store_is_told_and_cleaned_by_rule() {
     assert_eq!((info()["stages"].as_u64(), info()["damaged"].as_u64()), (Some(all), Some(0)));
     assert_eq!(sandbox.run(&["store", "gc"]).code, Some(2));
     assert!(sandbox.ok(&["store", "gc", "--keep-only", "e.toml"]).out.contains("removed 0 stages"));
-    assert!(sandbox.ok(&["store", "gc", "--shrink-to", "0", "--dry-run"]).out.contains(&format!("would remove {all}")));
+    assert!(
+        sandbox
+            .ok(&["store", "gc", "--shrink-to", "0", "--dry-run"])
+            .out
+            .contains(&format!("would remove {all}"))
+    );
     assert_eq!(info()["stages"], all);
     sandbox.write("half.toml", &TINY.replace("[0.05, 0.1]", "[0.1, 0.2]"));
     let ran = sandbox.ok(&["store", "gc", "--keep-only", "half.toml"]);

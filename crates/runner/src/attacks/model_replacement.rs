@@ -1,0 +1,156 @@
+//! A backdoor whose carriers shout: their updates are scaled so that the server's model becomes theirs.
+
+use aconite_core::{
+    Attack, Dataset, Error, FromOwn, Goal, Info, Member, Needs, Own, Poison, Result, Seed, Trigger,
+    UpdateAttack,
+};
+use aconite_grid::{Kind, Nested};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tch::Tensor;
+
+use crate::families;
+
+/// Malicious clients learn a backdoor on poisoned rows and scale their updates so that the average becomes theirs.
+///
+/// Paper: Bagdasaryan, Veit, Hua, Estrin, Shmatikov 2020, "How To Backdoor Federated Learning", equation 3 and section
+/// 4.2.
+///
+/// Client i of the m that attack sends γ·(wᵢ − w) in place of wᵢ − w, with γ = n/(η·m) unless it is given: the mean of
+/// n updates times the server's rate η then takes w to the mean of the attackers' models, if the others' updates are
+/// small. The paper has one attacker, γ = n/η. `boost_norm` shrinks what is sent to a length, for an adversary who knows
+/// that long updates are cut.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ModelReplacement {
+    /// What is done to the rows of malicious clients: an attack with a trigger, as in `[attack]`.
+    pub(crate) backdoor: Value,
+    /// Factor γ of the updates, above 0; none is n/(η·m).
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub(crate) gamma: Option<f64>,
+    /// Largest length (ℓ2) of what is sent, above 0; none does not bound it.
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub(crate) boost_norm: Option<f64>,
+}
+
+impl Default for ModelReplacement {
+    fn default() -> Self {
+        Self { backdoor: serde_json::json!({ "kind": "none" }), gamma: None, boost_norm: None }
+    }
+}
+
+impl Kind for ModelReplacement {
+    const NESTED: Option<Nested> = Some(Nested::One("backdoor"));
+}
+
+impl ModelReplacement {
+    fn inner(&self) -> Result<Box<dyn Attack>> {
+        families::attack(&self.backdoor)
+    }
+
+    fn at<T>(result: Result<T>) -> Result<T> {
+        result.map_err(|mut e| {
+            e.setting = Some(match e.setting {
+                Some(key) => format!("backdoor.{key}"),
+                None => "backdoor".into(),
+            });
+            e
+        })
+    }
+}
+
+impl Attack for ModelReplacement {
+    fn goal(&self, info: &Info) -> Goal {
+        self.inner().map_or(Goal::None, |inner| inner.goal(info))
+    }
+
+    fn check(&self, info: &Info) -> Result<()> {
+        for (key, value) in [("gamma", self.gamma), ("boost_norm", self.boost_norm)] {
+            if value.is_some_and(|value| !(value.is_finite() && value > 0.0)) {
+                return Err(Error::at(key, format!("{} is not above 0", value.unwrap_or_default())));
+            }
+        }
+        let inner = self.inner()?;
+        if inner.updates().is_some() || inner.needs() != Needs::default() || inner.feeds() {
+            let message = "the rows of a client must be poisoned by an attack on data alone";
+            return Err(Error::at("backdoor", message).hint("backdoor = { kind = \"badnets\" }"));
+        }
+        if !matches!(inner.goal(info), Goal::Backdoor(_)) {
+            let message = "a backdoor is missing: an attack with a trigger is needed";
+            return Err(Error::at("backdoor", message).hint("backdoor = { kind = \"badnets\" }"));
+        }
+        Self::at(inner.check(info))
+    }
+
+    fn content(&self) -> Result<Option<String>> {
+        Self::at(self.inner()?.content())
+    }
+
+    fn poison(&self, clean: &Dataset, seed: Seed) -> Result<Poison> {
+        self.inner()?.poison(clean, seed)
+    }
+
+    fn poison_as(&self, clean: &Dataset, seed: Seed, member: Member) -> Result<Poison> {
+        self.inner()?.poison_as(clean, seed, member)
+    }
+
+    fn poisons_rows(&self) -> bool {
+        true
+    }
+
+    fn trigger(&self, info: &Info, seed: Seed) -> Result<Option<Box<dyn Trigger>>> {
+        self.inner()?.trigger(info, seed)
+    }
+
+    fn updates(&self) -> Option<UpdateAttack<'_>> {
+        Some(UpdateAttack::Own(self))
+    }
+}
+
+impl FromOwn for ModelReplacement {
+    fn craft(&self, own: &Own<'_>) -> Result<Tensor> {
+        let gamma = self
+            .gamma
+            .unwrap_or_else(|| own.clients as f64 / (own.server_lr * own.malicious().max(1) as f64));
+        let sent = own.own.f_mul_scalar(gamma)?;
+        let Some(bound) = self.boost_norm else { return Ok(sent) };
+        let lengths =
+            sent.f_square()?.f_sum_dim_intlist([1i64].as_slice(), true, tch::Kind::Double)?.f_sqrt()?;
+        let factor = lengths.f_clamp_min(bound)?.f_reciprocal()?.f_mul_scalar(bound)?;
+        Ok(sent.f_mul(&factor.f_to_kind(tch::Kind::Float)?)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aconite_core::Seed;
+
+    // γ = n/(η·m) = 10/(0.5·2) = 10; ‖(3, 4)·10‖ = 50, cut to 5.
+    #[test]
+    fn updates_are_scaled_and_cut() {
+        let matrix = Tensor::from_slice(&[3.0f32, 4.0, 0.1, 0.0]).view([2, 2]);
+        let own = Own {
+            own: &matrix,
+            reference: &matrix,
+            clients: 10,
+            global: &Tensor::zeros([2], (tch::Kind::Float, tch::Device::Cpu)),
+            last: None,
+            server_lr: 0.5,
+            seed: Seed(0),
+        };
+        let numbers = |attack: ModelReplacement| -> Vec<f32> {
+            Vec::try_from(FromOwn::craft(&attack, &own).unwrap().flatten(0, -1)).unwrap()
+        };
+        assert_eq!(numbers(ModelReplacement::default()), [30.0, 40.0, 1.0, 0.0]);
+        assert_eq!(
+            numbers(ModelReplacement { boost_norm: Some(5.0), ..Default::default() }),
+            [3.0, 4.0, 1.0, 0.0]
+        );
+        assert_eq!(
+            numbers(ModelReplacement { gamma: Some(2.0), ..Default::default() }),
+            [6.0, 8.0, 0.2, 0.0]
+        );
+    }
+}

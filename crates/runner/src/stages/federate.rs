@@ -1,0 +1,269 @@
+//! A federation's `fit`: its rounds, each looked at on the test set, resumed where an interrupted run kept its state.
+
+use aconite_core::{
+    Aggregator, Course, Dataset, Defense, Error, Goal, Learner, Mixing, NamedTensors, Observer, Pace, Result,
+    Role, Seed, Silent, best_class, metrics,
+};
+use aconite_data::Split;
+use aconite_federated::{Federation, Round, Snapshot, Trainer, Watch};
+use aconite_plan::{Key, Manifest, Stage, Store};
+use aconite_record::RoundRow;
+use serde_json::{Value, json};
+
+use super::evaluate::Triggered;
+use super::fit::MODEL;
+use super::workshop::seed;
+use super::{Failure, Output, Workshop};
+use crate::{families, tensors};
+
+/// The file that holds what was seen in each round.
+pub(super) const ROUNDS: &str = "rounds.json";
+/// The file of a kept state.
+const STATE: &str = "state.safetensors";
+
+pub(super) fn compute(
+    stage: &Stage,
+    shop: &mut Workshop,
+    observer: &mut dyn Observer,
+) -> std::result::Result<Output, Failure> {
+    let split = shop.split(stage)?;
+    let settings = families::federation(&stage.settings["federation"])?
+        .ok_or_else(|| Failure::Failed("the stage has no federation".into()))?;
+    let sgd = families::sgd(&stage.settings["victim"], &stage.settings["train"])?;
+    let attack = match stage.settings["attack"]["kind"].as_str() {
+        None | Some("none") => None,
+        Some(_) => Some(families::attack(&stage.settings["attack"])?),
+    };
+    let steps = stage.settings["rule"].as_array().into_iter().flatten();
+    let rules: Vec<Box<dyn Defense>> = steps.map(families::defense).collect::<Result<_>>()?;
+    let mean = families::defense(&json!({ "kind": "mean" }))?;
+    let rules: Vec<&dyn Defense> = rules.iter().map(AsRef::as_ref).collect();
+    let server = Server::of(&rules, mean.as_ref())?;
+    let seed = seed(stage);
+    let samples = match server.samples() {
+        Some(count) => Some(samples(&split.train, count, seed)?),
+        None => None,
+    };
+    let lr = |round: usize, rounds: usize| sgd.optimizer.lr() * sgd.schedule.factor(round, rounds, 1);
+    let trainer = Trainer { learner: &sgd, batch_size: sgd.train.batch_size.get() as usize, lr: &lr };
+    let federation = Federation {
+        common: &settings.common,
+        local: settings.local.as_ref(),
+        partition: settings.partition.as_ref(),
+        learner: &trainer,
+        data: &split.train,
+        attack: attack.as_deref(),
+        mixings: &server.mixings,
+        rule: server.rule,
+        told: server.told,
+        samples: samples.as_ref(),
+        seed,
+    };
+    // Fresh weights, trained for no epoch.
+    let none = Course { pace: Some(Pace { epochs: 0, batch_size: 1, lr: 0.0 }), ..Course::default() };
+    let start = sgd.fit_with(&split.train.select(&[0])?, seed, none, &mut Silent)?.tensors();
+    let exam = Exam::new(stage, &split, attack.as_deref())?;
+    let kept = Kept { store: &shop.store, stage };
+    let from = kept.latest(settings.common.rounds, settings.common.checkpoint_every);
+    let rows = from.as_ref().map(|(_, rows)| rows.clone()).unwrap_or_default();
+    let mut diary = Diary {
+        rows,
+        exam: &exam,
+        learner: &sgd,
+        kept: &kept,
+        observer,
+        rounds: settings.common.rounds,
+        every: settings.common.evaluate_every,
+    };
+    let model = federation.run(&start, from.as_ref().map(|(snapshot, _)| snapshot), &mut diary)?;
+    let rows = diary.rows;
+    let (parts, malicious) = federation.clients()?;
+    kept.forget(settings.common.rounds, settings.common.checkpoint_every);
+    let classes = |rows: &Vec<usize>| {
+        let mut counts = vec![0usize; split.train.num_classes()];
+        rows.iter().for_each(|&row| counts[split.train.labels()[row]] += 1);
+        counts
+    };
+    let record =
+        aconite_record::Rounds { clients: parts.iter().map(classes).collect(), malicious, rounds: rows };
+    let course: serde_json::Map<String, Value> =
+        record.metrics().into_iter().map(|(name, number)| (name.to_owned(), json!(number))).collect();
+    let value = json!({ "rows": split.train.len(), "federation": course });
+    let text = serde_json::to_vec(&record).map_err(|e| Failure::Failed(e.to_string()))?;
+    Ok(Output { value, files: vec![(MODEL.into(), tensors::encode(&model)?), (ROUNDS.into(), text)] })
+}
+
+/// Clean training rows that the server has.
+fn samples(train: &Dataset, count: usize, seed: Seed) -> Result<Dataset> {
+    let all: Vec<usize> = (0..train.len()).collect();
+    train.select(&seed.derive("clean samples").choose(&all, count.min(train.len())))
+}
+
+/// The rule of a server, what mixes the updates before it, and whether they are told something.
+pub(crate) struct Server<'a> {
+    pub(crate) mixings: Vec<&'a dyn Mixing>,
+    pub(crate) rule: &'a dyn Aggregator,
+    pub(crate) told: bool,
+}
+
+impl<'a> Server<'a> {
+    /// That of the defenses of a cell, in order, or the plain mean.
+    ///
+    /// # Errors
+    /// A defense is none of a federation's.
+    pub(crate) fn of(defenses: &[&'a dyn Defense], mean: &'a dyn Defense) -> Result<Self> {
+        let mut server = Self { mixings: Vec::new(), rule: aggregator(mean)?, told: false };
+        for &defense in defenses {
+            match defense.role() {
+                Role::Mixing(mixing) => server.mixings.push(mixing),
+                _ => server.rule = aggregator(defense)?,
+            }
+            server.told |= defense.knowledge().contains(&aconite_core::Knowledge::MaliciousCount);
+        }
+        Ok(server)
+    }
+
+    /// How many clean samples the server needs.
+    pub(crate) fn samples(&self) -> Option<usize> {
+        let needs = self.rule.needs();
+        needs.root.into_iter().chain(needs.reads).max()
+    }
+}
+
+fn aggregator(defense: &dyn Defense) -> Result<&dyn Aggregator> {
+    match defense.role() {
+        Role::Aggregator(rule) => Ok(rule),
+        _ => Err(Error::new("this defense is no rule of a federation")),
+    }
+}
+
+/// The test set as it is and triggered, looked at after rounds.
+struct Exam<'a> {
+    split: &'a Split,
+    triggered: Option<Triggered>,
+    targeted: Option<(aconite_core::LabelMap, aconite_core::AsrScope)>,
+}
+
+impl<'a> Exam<'a> {
+    fn new(
+        stage: &Stage,
+        split: &'a Split,
+        attack: Option<&dyn aconite_core::Attack>,
+    ) -> std::result::Result<Self, Failure> {
+        let scope = families::evaluate(&stage.settings["evaluate"])?.asr_scope;
+        let mut exam = Self { split, triggered: None, targeted: None };
+        let Some(attack) = attack else { return Ok(exam) };
+        match attack.goal(&split.train.info()) {
+            Goal::Backdoor(map) => {
+                exam.triggered = Some(Triggered::of(attack, &split.test, seed(stage), map, scope)?);
+            }
+            Goal::Targeted(map) => exam.targeted = Some((map, scope)),
+            _ => {}
+        }
+        Ok(exam)
+    }
+
+    /// Clean accuracy and attack success of a model.
+    fn of(&self, learner: &dyn Learner, tensors: &NamedTensors) -> Result<(Option<f64>, Option<f64>)> {
+        let test = &self.split.test;
+        let model = learner.restore(&self.split.train.info(), tensors)?;
+        let predicted = model.predict(test.rows())?;
+        let success = match (&self.triggered, &self.targeted) {
+            (Some(triggered), _) => {
+                triggered.judged(&best_class(&model.scores(&triggered.content)?)?).attack_success
+            }
+            (None, Some((map, scope))) => {
+                metrics::backdoor(&predicted, test.labels(), map, *scope).attack_success
+            }
+            (None, None) => None,
+        };
+        Ok((metrics::accuracy(&predicted, test.labels()), success))
+    }
+}
+
+/// Writes down the rounds.
+struct Diary<'a> {
+    rows: Vec<RoundRow>,
+    exam: &'a Exam<'a>,
+    learner: &'a dyn Learner,
+    kept: &'a Kept<'a>,
+    observer: &'a mut dyn Observer,
+    rounds: usize,
+    every: usize,
+}
+
+impl Watch for Diary<'_> {
+    fn round(&mut self, round: Round, model: &NamedTensors) -> Result<()> {
+        let looked = (round.round + 1) % self.every == 0 || round.round + 1 == self.rounds;
+        let (clean_accuracy, attack_success) =
+            if looked { self.exam.of(self.learner, model)? } else { (None, None) };
+        self.observer.step(round.round + 1, self.rounds);
+        self.rows.push(RoundRow {
+            round: round.round,
+            clean_accuracy,
+            attack_success,
+            clients: round.clients,
+            attacking: round.attacking,
+            weights: round.weights,
+            seconds: round.seconds,
+        });
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, snapshot: &Snapshot) -> Result<()> {
+        self.kept.keep(snapshot, &self.rows)
+    }
+}
+
+/// The states of a federation on its way, in the store like any entry.
+struct Kept<'a> {
+    store: &'a Store,
+    stage: &'a Stage,
+}
+
+impl Kept<'_> {
+    fn key(&self, round: usize) -> Key {
+        Key::of(&json!({ "state of": self.stage.key, "before round": round }))
+    }
+
+    fn keep(&self, snapshot: &Snapshot, rows: &[RoundRow]) -> Result<()> {
+        let manifest = Manifest::of(self.stage, json!({ "rows": rows }));
+        let files = [(STATE.to_owned(), tensors::encode(&snapshot.tensors)?)];
+        self.store.put(&self.key(snapshot.round), manifest, &files).map_err(|e| Error::new(e.to_string()))
+    }
+
+    /// The last state that is whole.
+    fn latest(&self, rounds: usize, every: usize) -> Option<(Snapshot, Vec<RoundRow>)> {
+        // A damaged one is passed over: the one before it does.
+        (1..rounds).rev().filter(|round| round % every == 0).find_map(|round| {
+            let entry = self.store.get(&self.key(round)).ok()??;
+            let tensors = tensors::decode(&entry.read(STATE).ok()?).ok()?;
+            let rows: Vec<RoundRow> =
+                serde_json::from_value(entry.manifest.output.get("rows")?.clone()).ok()?;
+            (rows.len() == round).then_some((Snapshot { round, tensors }, rows))
+        })
+    }
+
+    /// Removes the states of a federation that is through.
+    fn forget(&self, rounds: usize, every: usize) {
+        for round in (1..rounds).filter(|round| round % every == 0) {
+            // What cannot be removed is garbage that `store gc` takes.
+            let _ = self.store.remove(&self.key(round));
+        }
+    }
+}
+
+/// What a finished federation saw in each round; `None` if the stage is none.
+pub(crate) fn read(
+    entry: &aconite_plan::Entry,
+) -> std::result::Result<Option<aconite_record::Rounds>, Failure> {
+    if !entry.manifest.files.contains_key(ROUNDS) {
+        return Ok(None);
+    }
+    serde_json::from_slice(&entry.read(ROUNDS)?).map(Some).map_err(|e| Failure::Failed(e.to_string()))
+}
+
+/// Whether a stage's victim is a federation.
+pub(super) fn federates(stage: &Stage) -> bool {
+    !matches!(stage.settings["federation"], Value::Null)
+}
