@@ -121,6 +121,15 @@ impl Labels {
 
     /// What else distinguishes the row, e.g. `svm, train.epochs=4`; empty if nothing does.
     pub fn context(&self, row: &CellRow) -> String {
+        self.contextual(row, &[])
+    }
+
+    /// [`Labels::context`] without the share of malicious clients, for figures where it is an axis.
+    pub fn context_without_share(&self, row: &CellRow) -> String {
+        self.contextual(row, &["federation.malicious_share", "federation.malicious"])
+    }
+
+    fn contextual(&self, row: &CellRow, except: &[&str]) -> String {
         let mut words = Vec::new();
         for (section, kind_varies) in &self.context {
             let (kind, _) = seen(row, section);
@@ -129,7 +138,7 @@ impl Labels {
             }
             for path in self.paths(section, &kind).into_iter().flatten() {
                 let full = if path.is_empty() { section.clone() } else { format!("{section}.{path}") };
-                if let Some(value) = row.setting(&full) {
+                if let Some(value) = row.setting(&full).filter(|_| !except.contains(&full.as_str())) {
                     words.push(format!("{full}={}", value_text(value)));
                 }
             }

@@ -11,6 +11,8 @@ pub enum Role {
     Filter,
     /// Trains in another way.
     Regime,
+    /// Makes one update of many, in a federation, with or without a mixing before it.
+    Aggregator,
     /// Mends a trained model.
     Repair,
     /// Several defenses in a row.
@@ -31,8 +33,10 @@ impl Role {
     pub fn of(row: &CellRow) -> Self {
         let stage = |name: &str| row.seconds.contains_key(name);
         let metric = |stem: &str| row.metrics.keys().any(|m| m.starts_with(stem));
+        let federated = row.kind("federation") != "none";
         match row.kind("defense") {
             "none" => Self::None,
+            _ if federated && stage("fit") && !stage("repair") && !stage("detect") => Self::Aggregator,
             "chain" => Self::Chain,
             _ if row.knowledge.iter().any(|word| word == "poisoned_rows") => Self::Control,
             _ if stage("certify") || metric("certified_") => Self::Certificate,
@@ -50,6 +54,7 @@ impl Role {
             Self::None => "no defense",
             Self::Filter => "filters",
             Self::Regime => "regimes",
+            Self::Aggregator => "rules",
             Self::Repair => "repairs",
             Self::Chain => "chains",
             Self::Certificate => "certificates",
@@ -107,5 +112,15 @@ mod tests {
         assert_eq!(of("a", &["fit", "certify"], &[], &[]), Role::Certificate);
         assert_eq!(of("chain", &["fit", "filter", "refit", "repair"], &[], &[]), Role::Chain);
         assert_eq!(of("a", &[], &[], &[]), Role::Unknown);
+        let federated = |kind, stages: &[&str]| {
+            let mut row = row(kind, stages, &[], &[]);
+            row.settings["federation"] = serde_json::json!({ "kind": "fed_avg" });
+            Role::of(&row)
+        };
+        assert_eq!(federated("none", &["fit"]), Role::None);
+        assert_eq!(federated("krum", &["fit", "evaluate"]), Role::Aggregator);
+        assert_eq!(federated("chain", &["fit"]), Role::Aggregator);
+        assert_eq!(federated("chain", &["fit", "repair"]), Role::Chain);
+        assert_eq!(federated("fine_tune", &["fit", "repair"]), Role::Repair);
     }
 }

@@ -33,6 +33,10 @@ pub struct Point {
     pub defense: String,
     /// What else distinguishes the point.
     pub context: String,
+    /// [`Point::context`] without the share of malicious clients.
+    pub context_without_share: String,
+    /// Share of the clients that are malicious, in a federation.
+    pub malicious: Option<f64>,
     /// Poison rate, if the attack has one.
     pub rate: Option<f64>,
     /// What counts as success.
@@ -149,12 +153,21 @@ fn group(point: usize, mut rows: Vec<&CellRow>, labels: &Labels) -> Option<Point
         attack_without_rate: labels.attack_without_rate(first),
         defense: labels.defense(first),
         context: labels.context(first),
+        context_without_share: labels.context_without_share(first),
+        malicious: malicious(first),
         rate: first.setting("attack.rate").and_then(Value::as_f64).filter(|r| r.is_finite()),
         goal: first.goal.clone(),
         knowledge: first.knowledge.clone(),
         role: rows.iter().map(|r| Role::of(r)).find(|r| *r != Role::Unknown).unwrap_or(Role::Unknown),
         setting: sorted_text(&setting),
     })
+}
+
+/// The share of malicious clients that a federation is set up with.
+fn malicious(row: &CellRow) -> Option<f64> {
+    let number = |key: &str| row.setting(&format!("federation.{key}"))?.as_f64();
+    let of_count = number("malicious").zip(number("clients")).map(|(bad, all)| bad / all);
+    of_count.or_else(|| number("malicious_share")).filter(|share| share.is_finite())
 }
 
 /// JSON with sorted keys.

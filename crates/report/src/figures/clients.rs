@@ -23,7 +23,10 @@ pub(crate) fn draw(study: &Study, album: &mut Album) -> Result<(), Error> {
     }
     let cells = study.points.iter().filter(|p| p.federated()).flat_map(|p| &p.done);
     let files = cells.flat_map(|row| of_cell(&study.rounds, &row.cell).into_iter().map(move |r| (row, r)));
-    match files.into_iter().find(|(_, rounds)| rounds.clients.iter().any(|c| !c.is_empty())) {
+    let mut held = files.filter(|(_, rounds)| rounds.clients.iter().any(|c| !c.is_empty())).peekable();
+    let first = held.peek().copied();
+    // Who is malicious is drawn by the seed: a cell with an attack shows it.
+    match held.find(|(_, rounds)| rounds.malicious.contains(&true)).or(first) {
         Some((row, rounds)) => one(row, rounds, album),
         None => {
             album.skip("clients", "rounds/ holds no clients of a done cell");

@@ -41,11 +41,12 @@ pub(crate) struct Album {
 }
 
 /// Stems of every figure's file name; what else lies in `figures/` is not ours.
-pub(crate) const NAMES: [&str; 10] = [
+pub(crate) const NAMES: [&str; 11] = [
     "dots",
     "tradeoff",
     "rate",
     "rounds",
+    "share",
     "clients",
     "heatmap",
     "samples",
@@ -68,6 +69,7 @@ pub(crate) fn draw(study: &Study) -> Result<Album, Error> {
     tradeoff::draw(study, &mut album)?;
     rate::draw(study, &mut album)?;
     rounds::draw(study, &mut album)?;
+    rounds::share::draw(study, &mut album)?;
     clients::draw(study, &mut album)?;
     heatmap::draw(study, &mut album)?;
     samples::draw(study, &mut album)?;

@@ -29,7 +29,10 @@ pub(crate) fn draw(study: &Study, album: &mut Album) -> Result<(), Error> {
         .filter_map(|p| Some((p, p.done.iter().find(|r| !of_cell(&study.ledgers, &r.cell).is_empty())?)))
         .collect();
     if with_ledger.is_empty() {
-        album.skip("scores", "ledger/ holds no ledger of a done cell; only filters write some");
+        // A federation's rows stay with its clients.
+        if !study.federated() {
+            album.skip("scores", "ledger/ holds no ledger of a done cell; only filters write some");
+        }
         return Ok(());
     }
     if with_ledger.len() > MOST {

@@ -205,8 +205,8 @@ impl Canvas {
         for shape in &self.shapes {
             if let Shape::Image { at, size, png } = shape {
                 svg.push_str(&format!(
-                    "<image x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" style=\"image-rendering:pixelated\" \
-                     href=\"data:image/png;base64,{}\"/>\n",
+                    "<image x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" preserveAspectRatio=\"none\" \
+                     style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{}\"/>\n",
                     unit(at.0),
                     unit(at.1),
                     unit(size.0),

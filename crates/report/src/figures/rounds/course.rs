@@ -66,9 +66,45 @@ pub(super) fn attacks<'a>(study: &'a Study, facet: &Facet<'a>, rules: &[&str]) -
     attacks
 }
 
+/// Those of a federation by the share of malicious clients: what the rules end with after the last round.
+pub(super) fn by_share<'a>(study: &'a Study, points: &[&'a Point], rules: &[&str]) -> Vec<Attack<'a>> {
+    let mut attacks: Vec<Attack<'a>> = Vec::new();
+    let mut points = points.to_vec();
+    points.sort_by(|a, b| {
+        let order = (study.attack(a), study.defense(a)).cmp(&(study.attack(b), study.defense(b)));
+        order.then(a.malicious.partial_cmp(&b.malicious).unwrap_or(std::cmp::Ordering::Equal))
+    });
+    for point in points.into_iter().filter(|p| p.goal != "none") {
+        let Some(rule) = rules.iter().position(|r| *r == point.defense) else { continue };
+        let Some(share) = point.malicious else { continue };
+        // An attack on availability has no success of its own: it is the accuracy that the other panel shows.
+        let value = |metric: &str, wanted: bool| {
+            point.shown(metric).filter(|_| wanted).map(|stat| (100.0 * share, stat))
+        };
+        let attack = match attacks.iter().position(|a| a.name == point.attack) {
+            Some(at) => at,
+            None => {
+                attacks.push(Attack { name: &point.attack, none: false, curves: Vec::new(), window: None });
+                attacks.len() - 1
+            }
+        };
+        let curves = &mut attacks[attack].curves;
+        let curve = match curves.iter().position(|c| c.rule == rule) {
+            Some(at) => at,
+            None => {
+                curves.push(Curve { rule, success: Vec::new(), clean: Vec::new(), thinned: false });
+                curves.len() - 1
+            }
+        };
+        curves[curve].success.extend(value("attack_success", !point.availability()));
+        curves[curve].clean.extend(value("clean_accuracy", true));
+    }
+    attacks
+}
+
 /// The rules of a context that have rounds, in the order of the study.
-pub(super) fn rules<'a>(study: &'a Study, facet: &Facet<'a>) -> Vec<&'a str> {
-    let mut points: Vec<&'a Point> = facet.points.clone();
+pub(super) fn rules<'a>(study: &'a Study, points: &[&'a Point]) -> Vec<&'a str> {
+    let mut points: Vec<&'a Point> = points.to_vec();
     points.retain(|p| p.federated() && seeds(study, p).iter().flatten().any(|r| !r.rounds.is_empty()));
     points.sort_by_key(|p| study.defense(p));
     let mut rules: Vec<&str> = points.into_iter().map(|p| p.defense.as_str()).collect();

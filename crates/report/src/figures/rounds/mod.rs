@@ -1,7 +1,9 @@
-//! `rounds`: attack success and clean accuracy of the global model over the rounds of a federation.
+//! `rounds`: attack success and clean accuracy of the global model over the rounds of a federation; `share`: the
+//! same after the last round over the share of malicious clients.
 
 mod course;
 mod panel;
+pub(crate) mod share;
 
 use self::course::{Attack, attacks, rules};
 use self::panel::{Frame, message};
@@ -38,45 +40,76 @@ pub(crate) fn draw(study: &Study, album: &mut Album) -> Result<(), Error> {
 
 fn one(study: &Study, facet: &Facet<'_>, album: &mut Album) -> Result<bool, Error> {
     let name = format!("rounds{}", facet.suffix);
-    let mut rules = rules(study, facet);
+    let mut rules = rules(study, &facet.points);
     if rules.len() > RULES {
         album.skip(&name, format!("{} more rules are only in the table", rules.len() - RULES));
         rules.truncate(RULES);
     }
-    let attacks = attacks(study, facet, &rules);
-    if attacks.is_empty() {
-        return Ok(false);
-    }
+    let mut attacks = attacks(study, facet, &rules);
+    // A federation that was looked at once has no course.
+    attacks.retain(|a| a.curves.iter().any(|c| c.clean.len().max(c.success.len()) > 1));
+    pages(
+        study,
+        facet,
+        Subject { name, over: "over the rounds", label: "round", reading: ROUNDS },
+        &attacks,
+        &rules,
+        album,
+    )
+}
+
+/// What the curves run over.
+struct Subject {
+    name: String,
+    over: &'static str,
+    label: &'static str,
+    reading: &'static str,
+}
+
+const ROUNDS: &str = "One curve a rule of the server, each panel an attack. A rule that holds keeps attack success low and \
+                      clean accuracy where it is without an attack, and not only in the last round: what rises and falls \
+                      between the rounds is hidden in a table.";
+
+/// A page for some attacks each; whether there was any.
+fn pages(
+    study: &Study,
+    facet: &Facet<'_>,
+    subject: Subject,
+    attacks: &[Attack<'_>],
+    rules: &[&str],
+    album: &mut Album,
+) -> Result<bool, Error> {
     let pages = attacks.len().div_ceil(ATTACKS);
     if pages > PAGES {
         let more = attacks.len() - PAGES * ATTACKS;
-        album.skip(&name, format!("{more} more attacks are only in the table"));
+        album.skip(&subject.name, format!("{more} more attacks are only in the table"));
     }
-    for (i, shown) in attacks.chunks(ATTACKS).enumerate().take(PAGES) {
-        let name = if i == 0 { name.clone() } else { format!("{name}-page{}", i + 1) };
+    for (i, attacks) in attacks.chunks(ATTACKS).enumerate().take(PAGES) {
+        let name = if i == 0 { subject.name.clone() } else { format!("{}-page{}", subject.name, i + 1) };
         let part = if pages > 1 { format!(" ({} of {})", i + 1, pages.min(PAGES)) } else { String::new() };
-        page(study, facet, &Page { name, part, attacks: shown, rules: &rules }, album)?;
+        page(study, facet, &Page { name, part, subject: &subject, attacks, rules }, album)?;
     }
-    Ok(true)
+    Ok(pages > 0)
 }
 
 struct Page<'a> {
     name: String,
     part: String,
+    subject: &'a Subject,
     attacks: &'a [Attack<'a>],
     rules: &'a [&'a str],
 }
 
 fn page(study: &Study, facet: &Facet<'_>, page: &Page<'_>, album: &mut Album) -> Result<(), Error> {
     let mut canvas = Canvas::default();
-    let Page { attacks, rules, .. } = page;
+    let Page { attacks, rules, subject, .. } = page;
     let stats = |of: fn(&course::Curve) -> &Vec<(f64, Stat)>| -> Vec<Stat> {
         attacks.iter().flat_map(|a| &a.curves).flat_map(|c| of(c)).map(|s| s.1).collect()
     };
     let (success, clean) = (stats(|c| &c.success), stats(|c| &c.clean));
     let twin = twin_accuracy(&facet.points);
     let federated = if success.is_empty() { "Clean accuracy" } else { "Attack success and clean accuracy" };
-    let title = format!("{federated} over the rounds{}", page.part);
+    let title = format!("{federated} {}{}", subject.over, page.part);
     let top = head(&mut canvas, &title, &study.setting(facet), WIDTH);
 
     let columns = if attacks.len() == 4 { 2 } else { attacks.len() };
@@ -100,7 +133,8 @@ fn page(study: &Study, facet: &Facet<'_>, page: &Page<'_>, album: &mut Album) ->
             canvas.text((from, y + 10.0), &HEADING.fit(name, wide), HEADING, Align::Left);
             below = y + 28.0;
             if !success.is_empty() {
-                let frame = Frame::new((from, from + wide), (below, below + high), ranges[0], end);
+                let frame =
+                    Frame::new((from, from + wide), (below, below + high), ranges[0], (subject.label, end));
                 frame.draw(&mut canvas, (column == 0).then_some("attack success (%)"), attack.window, false);
                 match attack.succeeds() {
                     true => {
@@ -111,7 +145,8 @@ fn page(study: &Study, facet: &Facet<'_>, page: &Page<'_>, album: &mut Album) ->
                 attack.curves.iter().for_each(|c| frame.curve(&mut canvas, &c.success, ink_of(c.rule)));
                 below += high + 20.0;
             }
-            let frame = Frame::new((from, from + wide), (below, below + high), ranges[1], end);
+            let frame =
+                Frame::new((from, from + wide), (below, below + high), ranges[1], (subject.label, end));
             frame.draw(&mut canvas, (column == 0).then_some("clean accuracy (%)"), attack.window, true);
             attack.curves.iter().for_each(|c| frame.band(&mut canvas, &c.clean, ink_of(c.rule)));
             if let Some(twin) = twin {
@@ -136,11 +171,14 @@ fn page(study: &Study, facet: &Facet<'_>, page: &Page<'_>, album: &mut Album) ->
         caption.push_str(" Of many rounds every k-th is drawn, and the last.");
     }
     let height = foot(&mut canvas, &caption, y, WIDTH);
-    let reading = "One curve a rule of the server, each panel an attack. A rule that holds keeps attack success low and \
-                   clean accuracy where it is without an attack, and not only in the last round: what rises and falls \
-                   between the rounds is hidden in a table.";
     let svg = canvas.svg(&page.name, &title, (WIDTH, height))?;
-    album.figures.push(Figure { name: page.name.clone(), title, reading: reading.into(), svg, shown: true });
+    album.figures.push(Figure {
+        name: page.name.clone(),
+        title,
+        reading: subject.reading.into(),
+        svg,
+        shown: true,
+    });
     Ok(())
 }
 

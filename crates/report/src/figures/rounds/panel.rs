@@ -1,4 +1,4 @@
-//! A panel: shares over rounds.
+//! A panel: shares over rounds, or over the share of malicious clients.
 
 use crate::figures::axis::{Scale, ticks};
 use crate::figures::canvas::{Align, Canvas, Ink, Type};
@@ -13,16 +13,24 @@ const DOTS: usize = 25;
 pub(super) struct Frame {
     x: Scale,
     y: Scale,
+    /// What lies below.
+    label: &'static str,
 }
 
 impl Frame {
-    /// A panel between these pixels, with this range of shares, from round 0 to `end`.
-    pub(super) fn new(xs: (f64, f64), ys: (f64, f64), (low, high): (f64, f64), end: f64) -> Self {
+    /// A panel between these pixels, with this range of shares, from 0 to `end` of what `label` says.
+    pub(super) fn new(
+        xs: (f64, f64),
+        ys: (f64, f64),
+        (low, high): (f64, f64),
+        (label, end): (&'static str, f64),
+    ) -> Self {
         // A curve on an end of the range stays off the frame.
         let pad = 0.025 * (high - low);
         Self {
             x: Scale { low: 0.0, high: end, from: xs.0 + 6.0, to: xs.1 - 6.0, log: false },
             y: Scale { low: low - pad, high: high + pad, from: ys.1, to: ys.0, log: false },
+            label,
         }
     }
 
@@ -30,8 +38,8 @@ impl Frame {
         (self.x.from - 6.0, self.x.to + 6.0)
     }
 
-    /// Grid, axes and the rounds with an attack; values and their name at the left where it is given, rounds below
-    /// where they are wanted.
+    /// Grid, axes and the rounds with an attack; values and their name at the left where it is given, rounds or shares
+    /// below where they are wanted.
     pub(super) fn draw(
         &self,
         canvas: &mut Canvas,
@@ -65,7 +73,7 @@ impl Frame {
             canvas.upward((MARGIN + 8.0, (y.from + y.to) / 2.0), label, LABEL);
         }
         if below {
-            canvas.text(((left + right) / 2.0, y.from + 37.0), "round", LABEL, Align::Middle);
+            canvas.text(((left + right) / 2.0, y.from + 37.0), self.label, LABEL, Align::Middle);
         }
     }
 
