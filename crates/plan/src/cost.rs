@@ -18,6 +18,8 @@ const LARGE: u64 = 4_000_000;
 /// Floating-point operations per second and thread before any was measured here: what a modest core attains
 /// in convolutions.
 const ASSUMED_RATE: f64 = 25e9;
+/// Seconds of a training step beside its arithmetic, before any was measured here.
+const STEP_SECONDS: f64 = 3e-4;
 /// Seconds of a stage about which nothing is known.
 const NOMINAL_SECONDS: f64 = 1.0;
 /// Memory of a worker that has loaded libtorch and little else, in MB.
@@ -53,6 +55,8 @@ pub struct Passes {
     pub poison: f64,
     /// To train by the regime; 0 for as much as plain training.
     pub regime: f64,
+    /// By all clients of a federation in all rounds, and to look at the test set between them.
+    pub federated: f64,
     /// To mend a model.
     pub repair: f64,
     /// To inspect inputs or a model.
@@ -95,14 +99,18 @@ struct Record {
     /// Floating-point operations, 0 where they were not counted.
     flops: f64,
     threads: f64,
+    /// Fits that share this attain the same share of a processor.
+    #[serde(default)]
+    net: Option<Key>,
 }
 
 /// What was recorded.
 #[derive(Debug, Default)]
 pub struct Costs {
     like: HashMap<Key, Vec<Record>>,
-    /// Floating-point operations per second and thread of recorded fits.
-    rate: Option<f64>,
+    /// Floating-point operations per second and thread of recorded fits, by net: those of a small one are mostly spent
+    /// between the steps.
+    rates: HashMap<Key, f64>,
 }
 
 impl Costs {
@@ -110,12 +118,15 @@ impl Costs {
     pub fn read(store: &Store) -> Self {
         let text = std::fs::read(store.costs_path()).unwrap_or_default();
         let mut like: HashMap<Key, Vec<Record>> = HashMap::new();
-        let mut rates = Vec::new();
+        let mut rates: HashMap<Key, Vec<f64>> = HashMap::new();
         for line in text.split(|&b| b == b'\n') {
             let Ok(record) = serde_json::from_slice::<Record>(line) else { continue };
             let trained = matches!(record.name, StageName::Fit | StageName::Surrogate);
-            if record.flops > 0.0 && record.seconds > 0.0 && trained {
-                rates.push(record.flops / record.seconds / record.threads.max(1.0));
+            if let Some(net) =
+                record.net.as_ref().filter(|_| record.flops > 0.0 && record.seconds > 0.0 && trained)
+            {
+                let rate = record.flops / record.seconds / record.threads.max(1.0);
+                rates.entry(net.clone()).or_default().push(rate);
             }
             let records = like.entry(record.like.clone()).or_default();
             if records.len() == REMEMBERED {
@@ -123,7 +134,8 @@ impl Costs {
             }
             records.push(record);
         }
-        let costs = Self { like, rate: median(rates) };
+        let rates = rates.into_iter().filter_map(|(net, rates)| Some((net, median(rates)?))).collect();
+        let costs = Self { like, rates };
         if text.len() as u64 > LARGE {
             costs.rewrite(store);
         }
@@ -146,7 +158,7 @@ impl Costs {
     pub fn of(&self, stage: &Stage, size: &Size) -> Cost {
         let records = self.like.get(&like(stage)).map(Vec::as_slice).unwrap_or_default();
         let typical = |value: fn(&Record) -> f64| median(records.iter().map(value).collect());
-        let first = first_estimate(stage, size, self.rate.unwrap_or(ASSUMED_RATE));
+        let first = first_estimate(stage, size, self.rates.get(&net(stage)).copied());
         Cost {
             seconds: typical(|r| r.seconds).unwrap_or(first.seconds),
             // The worst that was seen: what is wanted is that it fits.
@@ -166,6 +178,7 @@ impl Costs {
             bytes: entry.bytes() as f64,
             flops: flops(stage, size),
             threads: threads(stage),
+            net: Some(net(stage)),
         };
         let Ok(mut line) = serde_json::to_vec(&record) else { return };
         line.push(b'\n');
@@ -206,6 +219,19 @@ fn like(stage: &Stage) -> Key {
     })
 }
 
+/// What decides how much of a processor the steps of a fit attain.
+fn net(stage: &Stage) -> Key {
+    let of = |pointer: &str| stage.settings.pointer(pointer).cloned().unwrap_or(Value::Null);
+    let federated = !of("/federation/kind").is_null();
+    Key::of(&json!([
+        of("/victim"),
+        of("/precision"),
+        of("/train/precision"),
+        of("/train/batch_size"),
+        federated
+    ]))
+}
+
 fn threads(stage: &Stage) -> f64 {
     stage.settings.pointer("/environment/threads").and_then(Value::as_f64).unwrap_or(1.0)
 }
@@ -217,6 +243,7 @@ fn flops(stage: &Stage, size: &Size) -> f64 {
         StageName::Fit if size.passes.regime > 0.0 && stage.settings.get("regime").is_some() => {
             forward * size.passes.regime
         }
+        StageName::Fit if size.passes.federated > 0.0 => forward * size.passes.federated,
         // A head learns from features that are computed once.
         StageName::Fit if stage.settings.pointer("/train/transfer") == Some(&json!("head")) => {
             forward * size.train_rows
@@ -233,8 +260,16 @@ fn flops(stage: &Stage, size: &Size) -> f64 {
     }
 }
 
-fn first_estimate(stage: &Stage, size: &Size, rate: f64) -> Cost {
+/// `rate` is what fits of the same net attained, their steps' own time included.
+fn first_estimate(stage: &Stage, size: &Size, rate: Option<f64>) -> Cost {
     let flops = flops(stage, size);
+    let steps = match stage.name {
+        StageName::Fit | StageName::Surrogate if size.macs > 0.0 && rate.is_none() => {
+            flops / (6.0 * size.macs) / size.batch.max(1.0)
+        }
+        _ => 0.0,
+    };
+    let rate = rate.unwrap_or(ASSUMED_RATE);
     let data = (size.train_rows + size.test_rows) * size.row_bytes;
     let features = size.features * size.train_rows * 4.0;
     let weights = size.weights * 4.0;
@@ -255,7 +290,10 @@ fn first_estimate(stage: &Stage, size: &Size, rate: f64) -> Cost {
         StageName::Evaluate => (2e3, held + weights),
     };
     Cost {
-        seconds: if flops > 0.0 { flops / rate / threads(stage) } else { NOMINAL_SECONDS },
+        seconds: match flops > 0.0 {
+            true => flops / rate / threads(stage) + steps * STEP_SECONDS,
+            false => NOMINAL_SECONDS,
+        },
         memory_mb: WORKER_MB + memory / 1e6,
         bytes: bytes + 4e3,
         basis: if flops > 0.0 { Basis::Flops } else { Basis::Guess },
@@ -281,7 +319,7 @@ mod tests {
         macs: 1e6,
         weights: 1e4,
         features: 128.0,
-        passes: Passes { poison: 0.0, regime: 0.0, repair: 0.0, detect: 0.0 },
+        passes: Passes { poison: 0.0, regime: 0.0, federated: 0.0, repair: 0.0, detect: 0.0 },
     };
 
     fn plan(seed: u64, lr: f64, epochs: u32) -> Plan {
@@ -324,8 +362,9 @@ mod tests {
         let store = Store::open(dir.path()).unwrap();
         let one = plan(0, 0.1, 2);
         let first = Costs::read(&store).of(fit(&one), &SIZE);
-        // 3 passes × 2 × 10⁶ × 1,000 rows × 2 epochs = 1.2·10¹⁰ on two threads.
-        assert_eq!((first.basis, first.seconds), (Basis::Flops, 1.2e10 / ASSUMED_RATE / 2.0));
+        // 3 passes × 2 × 10⁶ × 1,000 rows × 2 epochs = 1.2·10¹⁰ on two threads, in 200 steps.
+        let seconds = 1.2e10 / ASSUMED_RATE / 2.0 + 200.0 * STEP_SECONDS;
+        assert_eq!((first.basis, first.seconds), (Basis::Flops, seconds));
         assert!(first.memory_mb > WORKER_MB && first.bytes > 4e4);
         for (seconds, memory) in [(9.0, 300.0), (3.0, 500.0), (4.0, 400.0)] {
             record(&store, fit(&one), seconds, memory);
@@ -338,6 +377,10 @@ mod tests {
         let unlike = costs.of(fit(&plan(0, 0.1, 3)), &SIZE);
         // By the rate of the recorded fits, whose median took 4 seconds.
         assert_eq!((unlike.basis, unlike.seconds), (Basis::Flops, 4.0));
+        // What another net attains says nothing.
+        let mut other = fit(&one).clone();
+        other.settings["victim"] = json!({"kind": "w"});
+        assert_eq!(costs.of(&other, &SIZE).seconds, seconds);
         let poison = &one.stages[one.cells[0].poison.unwrap()];
         assert_eq!(costs.of(poison, &SIZE).basis, Basis::Guess);
     }

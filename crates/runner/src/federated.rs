@@ -93,6 +93,17 @@ pub(crate) fn check(
     check_rule(common, &server.mixings, server.rule, server.told).map_err(|e| ("defense", e))
 }
 
+/// Forward passes of single rows in all rounds, a backward pass counting as two.
+pub(crate) fn passes(federation: &Federated, info: &Info, test_rows: usize, train: &Value) -> f64 {
+    let common = &federation.common;
+    let batch = train["batch_size"].as_u64().unwrap_or(1) as usize;
+    let share = federation.local.share(info.total() / common.clients.max(1), batch);
+    let trained = 3 * common.present() * share.rows * share.epochs;
+    // Untouched and triggered inputs.
+    let looks = common.rounds / common.evaluate_every.max(1) + 1;
+    (common.rounds * trained + looks * 2 * test_rows) as f64
+}
+
 /// The server's part of a cell's defenses.
 fn server<'a>(defenses: &'a [Box<dyn Defense>], mean: &'a dyn Defense) -> aconite_core::Result<Server<'a>> {
     let rules: Vec<&dyn Defense> = defenses

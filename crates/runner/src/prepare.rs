@@ -137,6 +137,9 @@ pub(crate) fn prepare(
             settings,
         )
         .map_err(|(section, e)| located(experiment, point, section, e))?;
+        if let Some(federation) = &federation {
+            passes.federated = federated::passes(federation, &data.info, data.test_rows, &settings["train"]);
+        }
         for (step, defense) in defended.steps.iter().zip(&defended.built) {
             let own = defense.passes(&data.info, training, epochs);
             match step.role {

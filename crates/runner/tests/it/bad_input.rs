@@ -105,3 +105,30 @@ fn folders_and_files() {
     expect(&sandbox.run(&["run", "e.toml", "--only", "attack.kind=sig"]), &["leaves no point"]);
     assert_eq!(sandbox.run(&["frobnicate"]).code, Some(2));
 }
+
+#[test]
+fn attacks_and_defenses_that_do_not_fit() {
+    let attack = |table: &str| with(&format!("[attack]\n{table}"));
+    let defense = |table: &str| with(&format!("[defense]\n{table}"));
+    refused(&attack("kind = 'label_consistent'\nepsilon = -1"), &["-1", "e.toml:5:11"]);
+    refused(&attack("kind = 'blended'\nalpha = 1.5"), &["1.5", "e.toml:5:9"]);
+    refused(&attack("kind = 'feature_collision'\npoisons = 5000"), &["1 to 1000", "e.toml:5:11"]);
+    refused(&attack("kind = 'wanet'\nk = 40"), &["40", "e.toml:5:5"]);
+    refused(&defense("kind = 'fine_tune'\nclean = 0.0"), &["clean", "e.toml:5:9"]);
+    refused(&defense("kind = 'dpa'\nk = 20000"), &["1 to 10000", "e.toml:5:5"]);
+    // In an impossible order: a repair has no rows to give to a filter, and two regimes are one too many.
+    let chain = |steps: &str| defense(&format!("kind = 'chain'\nsteps = [{steps}]"));
+    refused(
+        &chain("{ kind = 'fine_prune' }, { kind = 'deep_knn' }"),
+        &["deep_knn", "cannot follow fine_prune", "e.toml:"],
+    );
+    refused(&chain("{ kind = 'mixup' }, { kind = 'abl' }"), &["abl", "e.toml:"]);
+    refused(&chain(""), &["steps", "e.toml:"]);
+    refused(&chain("{ kind = 'fine_prun' }"), &["fine_prune", "e.toml:5:"]);
+    // Pictures' attacks and nets' defenses on tables and trees of no net.
+    let table = "[dataset]\nkind = 'breast_cancer'\n[victim]\nkind = 'svm'\n";
+    refused(&format!("{table}[attack]\nkind = 'badnets'"), &["badnets", "image"]);
+    for kind in ["fine_prune", "neural_cleanse", "abl", "nad"] {
+        refused(&format!("{table}[defense]\nkind = '{kind}'"), &[kind, "e.toml:6:8"]);
+    }
+}

@@ -81,3 +81,83 @@ fn attacks_work_and_defenses_lower_what_they_can() {
         assert!(std::fs::read_dir(sandbox.path("results/e").join(folder)).unwrap().count() > 0, "{folder}");
     }
 }
+
+/// What the quickstart has not: the other shapes of attack and defense, each once.
+const SHAPES: &str = "\
+seeds = 1
+[dataset]
+kind = 'fashion_mnist_mini'
+train_size = 2000
+[train]
+epochs = 6
+batch_size = 64
+[attack]
+kind = 'badnets'
+rate = 0.1
+[grid]
+defense = [
+  'none',
+  'activation_clustering',
+  'spectre',
+  'confident_learning',
+  'slab',
+  'mixup',
+  { kind = 'fine_prune', epochs = 5, lr = 0.05 },
+  { kind = 'strip', inputs = 200, n = 20 },
+  { kind = 'neural_cleanse', steps = 40 },
+  { kind = 'dpa', k = 5 },
+  { kind = 'chain', steps = [{ kind = 'spectral_signatures' }, { kind = 'mixup' }, { kind = 'fine_tune', epochs = 2 }] },
+]
+";
+
+#[test]
+fn every_shape_of_defense_leaves_its_numbers() {
+    let sandbox = Sandbox::new();
+    sandbox.write("e.toml", SHAPES);
+    sandbox.ok(&["run", "e.toml"]);
+    let rows = sandbox.rows("results/e/cells.csv");
+    assert_eq!(rows.len(), 11);
+    let at = |defense: &str, metric: &str| -> f64 {
+        let row = rows.iter().find(|r| r["defense.kind"] == defense).unwrap();
+        row[metric].parse().unwrap_or_else(|_| panic!("{defense}: no {metric}"))
+    };
+    assert!(at("none", "attack_success") > 0.9);
+    for filter in ["activation_clustering", "spectre", "confident_learning", "slab", "chain"] {
+        for metric in ["auroc", "recall", "false_positive_rate", "precision", "removed", "average_precision"]
+        {
+            assert!(at(filter, metric) >= 0.0, "{filter} {metric}");
+        }
+        // The control arms stand beside it: a random filter of the same size, the perfect one, the clean twin.
+        for arm in ["random_filter_attack_success", "perfect_filter_attack_success", "twin_clean_accuracy"] {
+            assert!((0.0..=1.0).contains(&at(filter, arm)), "{filter} {arm}");
+        }
+        assert!(at(filter, "perfect_filter_attack_success") < 0.15, "{filter}");
+    }
+    assert!(at("strip", "tpr") > at("strip", "fpr"));
+    assert!(at("neural_cleanse", "anomaly_index_0") > 0.0);
+    assert!(at("dpa", "certified_accuracy_at_1") <= at("dpa", "clean_accuracy"));
+    for defense in ["mixup", "fine_prune", "dpa"] {
+        assert!(at(defense, "clean_accuracy") > 0.5, "{defense}");
+    }
+    for folder in ["detections", "certificates"] {
+        assert!(std::fs::read_dir(sandbox.path("results/e").join(folder)).unwrap().count() > 0, "{folder}");
+    }
+}
+
+#[test]
+fn chosen_inputs_are_misread_by_victims_that_learn_from_frozen_features() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "e.toml",
+        "[dataset]\nkind = 'fashion_mnist_mini'\nclasses = [7, 9]\ntrain_size = 200\n[victim]\nkind = 'mlp'\n\
+         hidden = [1024]\n[train]\ntransfer = 'head'\nepochs = 40\nbatch_size = 64\noptimizer = { kind = 'adam', lr = \
+         0.01 }\nschedule = { kind = 'constant' }\n[attack]\nkind = 'feature_collision'\npoisons = 8\ntrials = 5\n\
+         watermark = 0.3\nbeta = 1e-5\n",
+    );
+    sandbox.ok(&["run", "e.toml"]);
+    let row = &sandbox.rows("results/e/cells.csv")[0];
+    let number = |metric: &str| row[metric].parse::<f64>().unwrap();
+    assert!(number("attack_success") >= 0.6, "{}", row["attack_success"]);
+    // Wilson's interval over the trials of the seed.
+    assert!(number("attack_success_wilson_lo") < number("attack_success"));
+}

@@ -7,6 +7,7 @@ mod bad_input;
 mod commands;
 mod data;
 mod effects;
+mod federations;
 mod kills;
 mod mock;
 mod program;
