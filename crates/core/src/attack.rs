@@ -50,6 +50,14 @@ pub trait Attack: Debug + Send + Sync {
         Err(Error::new("this attack is crafted against a scene"))
     }
 
+    /// The test rows on which success is counted, if they are not all that the goal's map names.
+    ///
+    /// # Errors
+    /// They cannot be told.
+    fn counted(&self, _test: &Dataset) -> Result<Option<Vec<usize>>> {
+        Ok(None)
+    }
+
     /// Chooses and makes the poison of one of several malicious clients, on its own rows. `seed` is the same for all
     /// of them.
     ///

@@ -13,5 +13,6 @@ aconite_grid::family! {
         random_flip::RandomFlip as "label_flip",
         farthest_flip::FarthestFlip,
         greedy_flip::GreedyFlip,
+        edge_case::EdgeCase,
     }
 }

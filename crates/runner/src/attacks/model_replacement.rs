@@ -1,7 +1,7 @@
 //! A backdoor whose carriers shout: their updates are scaled so that the server's model becomes theirs.
 
 use aconite_core::{
-    Attack, Dataset, Error, FromOwn, Goal, Info, Member, Needs, Own, Poison, Result, Seed, Trigger,
+    Attack, Dataset, Error, FromOwn, Goal, Info, Member, Own, Poison, Result, Seed, Trigger,
     UpdateAttack,
 };
 use aconite_grid::{Kind, Nested};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tch::Tensor;
 
-use crate::families;
+use super::carried::{self, carried};
 
 /// Malicious clients learn a backdoor on poisoned rows and scale their updates so that the average becomes theirs.
 ///
@@ -44,26 +44,8 @@ impl Kind for ModelReplacement {
     const NESTED: Option<Nested> = Some(Nested::One("backdoor"));
 }
 
-impl ModelReplacement {
-    fn inner(&self) -> Result<Box<dyn Attack>> {
-        families::attack(&self.backdoor)
-    }
-
-    fn at<T>(result: Result<T>) -> Result<T> {
-        result.map_err(|mut e| {
-            e.setting = Some(match e.setting {
-                Some(key) => format!("backdoor.{key}"),
-                None => "backdoor".into(),
-            });
-            e
-        })
-    }
-}
-
 impl Attack for ModelReplacement {
-    fn goal(&self, info: &Info) -> Goal {
-        self.inner().map_or(Goal::None, |inner| inner.goal(info))
-    }
+    carried!();
 
     fn check(&self, info: &Info) -> Result<()> {
         for (key, value) in [("gamma", self.gamma), ("boost_norm", self.boost_norm)] {
@@ -71,40 +53,7 @@ impl Attack for ModelReplacement {
                 return Err(Error::at(key, format!("{} is not above 0", value.unwrap_or_default())));
             }
         }
-        let inner = self.inner()?;
-        if inner.updates().is_some() || inner.needs() != Needs::default() || inner.feeds() {
-            let message = "the rows of a client must be poisoned by an attack on data alone";
-            return Err(Error::at("backdoor", message).hint("backdoor = { kind = \"badnets\" }"));
-        }
-        if !matches!(inner.goal(info), Goal::Backdoor(_)) {
-            let message = "a backdoor is missing: an attack with a trigger is needed";
-            return Err(Error::at("backdoor", message).hint("backdoor = { kind = \"badnets\" }"));
-        }
-        Self::at(inner.check(info))
-    }
-
-    fn content(&self) -> Result<Option<String>> {
-        Self::at(self.inner()?.content())
-    }
-
-    fn poison(&self, clean: &Dataset, seed: Seed) -> Result<Poison> {
-        self.inner()?.poison(clean, seed)
-    }
-
-    fn poison_as(&self, clean: &Dataset, seed: Seed, member: Member) -> Result<Poison> {
-        self.inner()?.poison_as(clean, seed, member)
-    }
-
-    fn poisons_rows(&self) -> bool {
-        true
-    }
-
-    fn trigger(&self, info: &Info, seed: Seed) -> Result<Option<Box<dyn Trigger>>> {
-        self.inner()?.trigger(info, seed)
-    }
-
-    fn updates(&self) -> Option<UpdateAttack<'_>> {
-        Some(UpdateAttack::Own(self))
+        carried::check(&self.backdoor, info)
     }
 }
 

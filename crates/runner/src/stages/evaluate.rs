@@ -41,7 +41,7 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> std::result::Result
         // Availability is the drop against the twin, which is another stage.
         Goal::None | Goal::Availability => {}
         Goal::Targeted(map) => {
-            let result = metrics::backdoor(&predicted, test.labels(), &map, scope);
+            let result = Misread::of(attack.as_ref(), test, map, scope)?.judged(&predicted);
             put("attack_success", result.attack_success);
             put("robust_accuracy", result.robust_accuracy);
         }
@@ -112,6 +112,31 @@ impl Triggered {
     /// How a model does that reads them as `predicted`.
     pub(super) fn judged(&self, predicted: &[usize]) -> metrics::Backdoor {
         metrics::backdoor(predicted, &self.labels, &self.map, self.scope)
+    }
+}
+
+/// The untouched test inputs that count towards an attack's success.
+#[derive(Debug)]
+pub(super) struct Misread {
+    /// Their rows in the test set.
+    rows: Vec<usize>,
+    labels: Vec<usize>,
+    map: LabelMap,
+    scope: AsrScope,
+}
+
+impl Misread {
+    /// Those of a test set.
+    pub(super) fn of(attack: &dyn Attack, test: &Dataset, map: LabelMap, scope: AsrScope) -> Result<Self> {
+        let rows = attack.counted(test)?.unwrap_or_else(|| (0..test.len()).collect());
+        let labels = rows.iter().map(|&row| test.labels()[row]).collect();
+        Ok(Self { rows, labels, map, scope })
+    }
+
+    /// How a model does that reads the whole test set as `predicted`.
+    pub(super) fn judged(&self, predicted: &[usize]) -> metrics::Backdoor {
+        let predicted: Vec<usize> = self.rows.iter().map(|&row| predicted[row]).collect();
+        metrics::backdoor(&predicted, &self.labels, &self.map, self.scope)
     }
 }
 

@@ -10,7 +10,7 @@ use aconite_plan::{Key, Manifest, Stage, Store};
 use aconite_record::RoundRow;
 use serde_json::{Value, json};
 
-use super::evaluate::Triggered;
+use super::evaluate::{Misread, Triggered};
 use super::fit::MODEL;
 use super::workshop::seed;
 use super::{Failure, Output, Workshop};
@@ -141,7 +141,7 @@ fn aggregator(defense: &dyn Defense) -> Result<&dyn Aggregator> {
 struct Exam<'a> {
     split: &'a Split,
     triggered: Option<Triggered>,
-    targeted: Option<(aconite_core::LabelMap, aconite_core::AsrScope)>,
+    targeted: Option<Misread>,
 }
 
 impl<'a> Exam<'a> {
@@ -157,7 +157,7 @@ impl<'a> Exam<'a> {
             Goal::Backdoor(map) => {
                 exam.triggered = Some(Triggered::of(attack, &split.test, seed(stage), map, scope)?);
             }
-            Goal::Targeted(map) => exam.targeted = Some((map, scope)),
+            Goal::Targeted(map) => exam.targeted = Some(Misread::of(attack, &split.test, map, scope)?),
             _ => {}
         }
         Ok(exam)
@@ -172,9 +172,7 @@ impl<'a> Exam<'a> {
             (Some(triggered), _) => {
                 triggered.judged(&best_class(&model.scores(&triggered.content)?)?).attack_success
             }
-            (None, Some((map, scope))) => {
-                metrics::backdoor(&predicted, test.labels(), map, *scope).attack_success
-            }
+            (None, Some(misread)) => misread.judged(&predicted).attack_success,
             (None, None) => None,
         };
         Ok((metrics::accuracy(&predicted, test.labels()), success))

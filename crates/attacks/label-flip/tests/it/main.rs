@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // The helpers below stop at the first surprise, as the tests do.
 
 mod breast_cancer;
+mod edge_case;
 mod farthest_flip;
 mod greedy_flip;
 mod random_flip;
