@@ -1,6 +1,7 @@
 //! Seconds of the rules on 100 × 1,200,000 updates, the second call of each, and the peak of memory.
 //!
-//! `cargo run --release -p aconite-aggregation --example speed [threads [clients [parameters]]]`
+//! `cargo run --release -p aconite-aggregation --example speed [threads [clients [parameters]]]`; the last
+//! line is JSON.
 
 use std::time::Instant;
 
@@ -55,6 +56,7 @@ fn main() -> Result<()> {
         ("geometric median", &GeometricMedian::default()),
         ("bulyan", &Bulyan { f: None }),
     ];
+    let mut json = Vec::new();
     for (name, rule) in rules {
         let mut seconds = 0.0;
         for _ in 0..2 {
@@ -63,6 +65,7 @@ fn main() -> Result<()> {
             seconds = start.elapsed().as_secs_f64();
         }
         println!("{name:>18} {seconds:.3} s");
+        json.push(format!("\"{name}\": {seconds}"));
     }
     // The first mixing changes nothing, so that the second has the same updates.
     let _ = (
@@ -73,10 +76,14 @@ fn main() -> Result<()> {
     let _ = mix(&matrix, &Nnm { f: None }.weights(&updates)?)?;
     let seconds = start.elapsed().as_secs_f64();
     println!("{:>18} {seconds:.3} s", "nnm");
+    json.push(format!("\"nnm\": {seconds}"));
     if let (Some(before), Some(after)) = (before, peak()) {
         let own = (n * d * 4) as f64 / 1e6;
         println!("peak {after:.0} MB, {before:.0} MB before the first rule; the matrix has {own:.0} MB");
+        // What was needed beyond the matrix, over the matrix.
+        json.push(format!("\"memory\": {}", (after - before + own) / own));
     }
+    println!("{{{}}}", json.join(", "));
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 //! cargo run --release -p aconite-detection --example speed -- threads=1 rows=10000 blend=add batches=1
 //! ```
 //!
-//! A 3×3 white patch on 5 % of the rows turns them into class 0. It prints a line per detector.
+//! A 3×3 white patch on 5 % of the rows turns them into class 0. It prints a line per detector, the last line is JSON.
 
 use std::error::Error;
 use std::num::NonZeroU32;
@@ -85,9 +85,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         let of_sort = flags.scores.iter().zip(&positive).filter(|(_, p)| **p == sort);
         of_sort.filter(|(score, _)| **score > flags.threshold).count() as f64 / strip.inputs as f64
     };
+    let strip_seconds = start.elapsed().as_secs_f64();
     println!(
         "strip: {:.1} s for {} inputs of {} blends, auroc {:.4}, tpr {:.3}, fpr {:.3}",
-        start.elapsed().as_secs_f64(),
+        strip_seconds,
         inputs.len() + clean.len() / 2,
         strip.n,
         metrics::auroc(&flags.scores, &positive).unwrap_or(f64::NAN),
@@ -99,7 +100,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let clean = share(ModelDetector::clean(&cleanse).count(rows))?;
     let start = Instant::now();
     let findings = cleanse.inspect(&subject(&clean), &mut Silent)?;
-    println!("neural_cleanse: {:.1} s", start.elapsed().as_secs_f64());
+    let cleanse_seconds = start.elapsed().as_secs_f64();
+    println!("neural_cleanse: {cleanse_seconds:.1} s");
     for (class, trigger) in findings.triggers.iter().enumerate() {
         println!(
             "  class {class}: size {:6.2}, index {:5.2}{}",
@@ -108,6 +110,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             if findings.flagged[class] { ", flagged" } else { "" }
         );
     }
+    println!("{{\"strip\": {strip_seconds}, \"neural_cleanse\": {cleanse_seconds}}}");
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 
 mod child;
 mod grid;
+mod kinds;
 mod machine;
 mod outcome;
 mod overheads;
@@ -31,7 +32,7 @@ pub(crate) struct Options {
     /// What to measure
     #[arg(value_enum, default_value = "all")]
     topics: Vec<Topic>,
-    /// How often each side runs [default: 5 for steps, 3 for the others, 1 for bf16-accuracy]
+    /// How often each side runs [default: 5 for steps, 3 for the others, 1 for bf16-accuracy and crafting]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=50))]
     repeats: Option<u8>,
     /// Threads of each side; a grid runs as many workers of one thread
@@ -54,12 +55,24 @@ enum Topic {
     Overheads,
     /// Accuracy after training in bf16 and in f32
     Bf16Accuracy,
+    /// Single attacks and defenses
+    Kinds,
+    /// A federation's rules and rounds
+    Federated,
     /// All of them
     All,
 }
 
 impl Topic {
-    const EACH: [Self; 5] = [Self::Steps, Self::Pipeline, Self::Grid, Self::Overheads, Self::Bf16Accuracy];
+    const EACH: [Self; 7] = [
+        Self::Steps,
+        Self::Pipeline,
+        Self::Grid,
+        Self::Overheads,
+        Self::Bf16Accuracy,
+        Self::Kinds,
+        Self::Federated,
+    ];
 
     /// Its name: the command's word and the file's.
     fn name(self) -> &'static str {
@@ -69,6 +82,8 @@ impl Topic {
             Self::Grid => "grid",
             Self::Overheads => "overheads",
             Self::Bf16Accuracy => "bf16-accuracy",
+            Self::Kinds => "kinds",
+            Self::Federated => "federated",
             Self::All => "all",
         }
     }
@@ -80,6 +95,8 @@ impl Topic {
             Self::Grid => "A grid of twelve cells on Fashion-MNIST",
             Self::Overheads => "Overheads: a victim that trains nothing",
             Self::Bf16Accuracy => "Accuracy after training in bf16",
+            Self::Kinds => "Single attacks and defenses",
+            Self::Federated => "Federations: rules on 100 × 1,200,000 updates, and rounds",
             Self::All => "",
         }
     }
@@ -96,6 +113,8 @@ impl Topic {
             Self::Grid => grid::measure(bench),
             Self::Overheads => overheads::measure(bench),
             Self::Bf16Accuracy => precision::measure(bench),
+            Self::Kinds => kinds::measure(bench),
+            Self::Federated => kinds::federated(bench),
             Self::All => bail!("`all` stands for the other topics"),
         }
     }
