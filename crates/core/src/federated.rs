@@ -9,6 +9,9 @@ use tch::Tensor;
 
 use crate::{Error, NamedTensors, Result, Seed};
 
+/// Reads weights (f32, d) on the server's own clean samples.
+pub type Reader<'a> = dyn Fn(&Tensor) -> Result<Reading> + 'a;
+
 /// The updates of a round as the server gets them, and what it has beside them.
 #[derive(Clone, Copy)]
 pub struct Updates<'a> {
@@ -27,7 +30,7 @@ pub struct Updates<'a> {
     /// The update that the server's own clean samples give, f32, d, where its rule asks for one.
     pub root: Option<&'a Tensor>,
     /// Reads weights on the server's own clean samples, where its rule asks for that.
-    pub reads: Option<&'a dyn Fn(&Tensor) -> Result<Reading>>,
+    pub reads: Option<&'a Reader<'a>>,
 }
 
 impl Debug for Updates<'_> {

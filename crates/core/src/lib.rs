@@ -32,7 +32,8 @@ pub use defense::{
 };
 pub use error::{Error, Result};
 pub use federated::{
-    Aggregate, Aggregator, All, FromAll, FromOwn, Mixing, Own, Reading, ServerNeeds, UpdateAttack, Updates,
+    Aggregate, Aggregator, All, FromAll, FromOwn, Mixing, Own, Reader, Reading, ServerNeeds, UpdateAttack,
+    Updates,
 };
 pub use goal::{AsrScope, Goal, LabelMap};
 pub use learner::{Learner, Model, NamedTensors, Observer, Relearns, Silent, Work, best_class};

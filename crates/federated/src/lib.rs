@@ -7,12 +7,14 @@
 mod common;
 mod flat;
 mod rounds;
+mod server;
 
 use aconite_core::{Dataset, Result, Seed};
 
 pub use common::{Common, Sees};
 pub use flat::Layout;
-pub use rounds::{Federation, Round, Snapshot, Trainer, Watch, check_rule};
+pub use rounds::{Federation, Round, Snapshot, Trainer, Watch};
+pub use server::check_rule;
 
 /// How the training rows are shared out among clients.
 pub trait Partition: std::fmt::Debug + Send + Sync {

@@ -8,6 +8,7 @@ use crate::{Error, write_whole};
 
 /// A round.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Written", try_from = "Written")]
 pub struct RoundRow {
     /// Its number, from 0.
     pub round: usize,
@@ -20,9 +21,78 @@ pub struct RoundRow {
     /// Which of them attacked.
     pub attacking: Vec<bool>,
     /// The weight of each in the aggregate; `None` for a rule that weighs no client as a whole.
-    pub weights: Option<Vec<f64>>,
+    pub weights: Option<Vec<f32>>,
     /// Wall-clock seconds of training, attack and rule.
     pub seconds: f64,
+}
+
+/// A round as files have it: some hundred clients in some hundred rounds of some hundred cells are much to keep, so what
+/// is usual is left out.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    round: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clean_accuracy: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attack_success: Option<f64>,
+    /// How many took part, if they are the first so many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first: Option<usize>,
+    /// Those that took part, otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    clients: Vec<usize>,
+    /// The places, among those that took part, of those that attacked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    attacking: Vec<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    weights: Option<Vec<f32>>,
+    seconds: f64,
+}
+
+impl From<RoundRow> for Written {
+    fn from(row: RoundRow) -> Self {
+        let first = row.clients.iter().copied().eq(0..row.clients.len());
+        Self {
+            round: row.round,
+            clean_accuracy: row.clean_accuracy,
+            attack_success: row.attack_success,
+            first: first.then_some(row.clients.len()),
+            clients: if first { Vec::new() } else { row.clients },
+            attacking: row.attacking.iter().enumerate().filter_map(|(at, bad)| bad.then_some(at)).collect(),
+            weights: row.weights,
+            seconds: (row.seconds * 1e4).round() / 1e4,
+        }
+    }
+}
+
+impl TryFrom<Written> for RoundRow {
+    type Error = String;
+
+    fn try_from(row: Written) -> Result<Self, String> {
+        // More clients than this are a damaged file, not a federation.
+        let clients: Vec<usize> = match row.first {
+            Some(n) if n > 10_000_000 => return Err(format!("round {} has {n} clients", row.round)),
+            Some(n) => (0..n).collect(),
+            None => row.clients,
+        };
+        let n = clients.len();
+        let strange = row.attacking.iter().any(|&at| at >= n);
+        if strange || row.weights.as_ref().is_some_and(|weights| weights.len() != n) {
+            return Err(format!("round {} does not fit its {n} clients", row.round));
+        }
+        let mut attacking = vec![false; n];
+        row.attacking.iter().for_each(|&at| attacking[at] = true);
+        Ok(Self {
+            round: row.round,
+            clean_accuracy: row.clean_accuracy,
+            attack_success: row.attack_success,
+            clients,
+            attacking,
+            weights: row.weights,
+            seconds: row.seconds,
+        })
+    }
 }
 
 /// `rounds/<cell>.json`: the clients of a federation, and its rounds.
@@ -54,8 +124,9 @@ impl Rounds {
                 .filter(|(attacking, _)| attacking.iter().any(|bad| *bad))
         };
         let share = weighed().filter_map(|(attacking, weights)| {
-            let all: f64 = weights.iter().map(|w| w.abs()).sum();
-            let bad: f64 = weights.iter().zip(attacking).filter(|(_, bad)| **bad).map(|(w, _)| w.abs()).sum();
+            let all: f64 = weights.iter().map(|w| f64::from(w.abs())).sum();
+            let bad = weights.iter().zip(attacking).filter(|(_, bad)| **bad);
+            let bad: f64 = bad.map(|(w, _)| f64::from(w.abs())).sum();
             (all > 0.0).then(|| bad / all)
         });
         let rejected = |wanted: bool| {
@@ -90,18 +161,7 @@ impl Rounds {
     /// The file is unreadable, or a round does not name as many attackers and weights as clients.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
-        let read: Self = serde_json::from_str(&text).map_err(|e| Error::damaged(path, e))?;
-        for round in &read.rounds {
-            let n = round.clients.len();
-            if round.attacking.len() != n || round.weights.as_ref().is_some_and(|weights| weights.len() != n)
-            {
-                return Err(Error::damaged(
-                    path,
-                    format_args!("round {} does not fit its {n} clients", round.round),
-                ));
-            }
-        }
-        Ok(read)
+        serde_json::from_str(&text).map_err(|e| Error::damaged(path, e))
     }
 }
 
@@ -114,7 +174,7 @@ fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 mod tests {
     use super::*;
 
-    fn round(number: usize, clean: f64, weights: Option<Vec<f64>>) -> RoundRow {
+    fn round(number: usize, clean: f64, weights: Option<Vec<f32>>) -> RoundRow {
         RoundRow {
             round: number,
             clean_accuracy: Some(clean),
@@ -140,5 +200,19 @@ mod tests {
         assert_eq!(get("malicious_weight"), Some(0.125));
         assert_eq!((get("malicious_rejected"), get("honest_rejected")), (Some(0.5), Some(0.25)));
         assert_eq!(get("attack_success_last10"), None);
+    }
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut rows = vec![round(0, 0.9, Some(vec![0.5, 0.0, 1.0 / 3.0])), round(1, 0.7, None)];
+        rows[1].clients = vec![0, 1, 2];
+        rows[1].clean_accuracy = None;
+        let text = serde_json::to_string(&rows).unwrap();
+        assert_eq!(serde_json::from_str::<Vec<RoundRow>>(&text).unwrap(), rows);
+        assert!(text.contains(r#"{"round":1,"first":3,"attacking":[1],"seconds":0.5}"#), "{text}");
+        for (from, to) in [("[0.5,", "["), (r#""attacking":[1]"#, r#""attacking":[3]"#)] {
+            let damaged = text.replacen(from, to, 1);
+            let error = serde_json::from_str::<Vec<RoundRow>>(&damaged).unwrap_err().to_string();
+            assert!(error.contains("does not fit its 3 clients"), "{error}");
+        }
     }
 }

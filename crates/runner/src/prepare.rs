@@ -206,7 +206,7 @@ fn attack_needs(attack: &dyn Attack) -> Vec<String> {
         (needs.targets, "test inputs"),
         (attack.feeds(), "control of training"),
     ];
-    words.into_iter().filter_map(|(needed, word)| needed.then(|| word.to_owned())).collect()
+    words.into_iter().filter(|(needed, _)| *needed).map(|(_, word)| word.to_owned()).collect()
 }
 
 /// An error of a kind, with the section that it concerns.

@@ -107,6 +107,7 @@ impl Trigger for Warp {
 }
 
 #[cfg(test)]
+#[allow(clippy::excessive_precision)] // numbers as PyTorch printed them
 mod tests {
     use super::*;
 

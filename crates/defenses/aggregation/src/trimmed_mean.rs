@@ -21,7 +21,7 @@ use crate::require;
 /// paper states a share β, at least the share of malicious clients; with none given, t is the number of malicious
 /// clients, the least that the paper allows. The code of ALIE calls another rule by this name, one that keeps the
 /// values nearest to the median.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrimmedMean {
     /// How many values are dropped at each end, from 0; none is told the true number of malicious clients.
@@ -30,12 +30,6 @@ pub struct TrimmedMean {
     /// down. None drops `f`.
     #[schemars(extend("minimum" = 0, "exclusiveMaximum" = 0.5))]
     pub beta: Option<f64>,
-}
-
-impl Default for TrimmedMean {
-    fn default() -> Self {
-        Self { f: None, beta: None }
-    }
 }
 
 impl Kind for TrimmedMean {}

@@ -108,7 +108,7 @@ fn small(malicious: usize) -> Common {
 fn inner_products_turn_the_mean_and_not_the_median() {
     let data = split();
     let fed_avg = FedAvg::default();
-    let attack = Ipm { epsilon: 10.0, ..Ipm::default() };
+    let attack = Ipm { epsilon: 10.0 };
     let clean = run(&data, &small(0), &fed_avg, None, &Mean::default(), None).accuracy;
     let broken = run(&data, &small(3), &fed_avg, Some(&attack), &Mean::default(), None).accuracy;
     let saved = run(&data, &small(3), &fed_avg, Some(&attack), &Median::default(), None).accuracy;

@@ -73,7 +73,7 @@ fn one(row: &CellRow, rounds: &Rounds, album: &mut Album) -> Result<(), Error> {
 
     // The strip: classes from the top, a column a client; a triangle points at the malicious.
     let strip = top + BARS + 20.0;
-    let cell = (step.max(16.0).min(24.0)).min(260.0 / classes as f64);
+    let cell = step.clamp(16.0, 24.0).min(260.0 / classes as f64);
     let high = cell * classes as f64;
     for client in (0..shown.len()).filter(|c| bad(*c)) {
         let (x, half) = (middle(client), (0.4 * step).clamp(1.5, 5.0));

@@ -69,13 +69,13 @@ fn rounds(row: &CellRow, shape: &Shape) -> Rounds {
         let hurt = if goal(&attack) == "availability" { 0.45 * harm } else { 0.01 * harm };
         let clean = (0.1 + 0.8 * learned - cost - hurt * learned + 0.008 * noise.normal()).clamp(0.05, 0.95);
         let success = (0.01 + 0.97 * planted + 0.02 * noise.normal() * planted).clamp(0.0, 1.0);
-        let looked = round % shape.every == 0 || round + 1 == shape.rounds;
+        let looked = round.is_multiple_of(shape.every) || round + 1 == shape.rounds;
         let present: Vec<usize> = (0..shape.clients.min(20)).collect();
         let attacking: Vec<bool> = present.iter().map(|&c| on && malicious[c]).collect();
         let weight = |(&client, bad): (&usize, &bool)| match rule.as_str() {
-            "krum" => f64::from(u8::from(client == round % 3)),
+            "krum" => f32::from(u8::from(client == round % 3)),
             "flame" if *bad && reach < 0.1 => 0.0,
-            _ => 1.0 / present.len() as f64,
+            _ => 1.0 / present.len() as f32,
         };
         let weights = present.iter().zip(&attacking).map(weight).collect();
         RoundRow {

@@ -1,8 +1,7 @@
 //! A backdoor whose carriers shout: their updates are scaled so that the server's model becomes theirs.
 
 use aconite_core::{
-    Attack, Dataset, Error, FromOwn, Goal, Info, Member, Own, Poison, Result, Seed, Trigger,
-    UpdateAttack,
+    Attack, Dataset, Error, FromOwn, Goal, Info, Member, Own, Poison, Result, Seed, Trigger, UpdateAttack,
 };
 use aconite_grid::{Kind, Nested};
 use schemars::JsonSchema;

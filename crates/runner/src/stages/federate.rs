@@ -192,7 +192,7 @@ struct Diary<'a> {
 
 impl Watch for Diary<'_> {
     fn round(&mut self, round: Round, model: &NamedTensors) -> Result<()> {
-        let looked = (round.round + 1) % self.every == 0 || round.round + 1 == self.rounds;
+        let looked = (round.round + 1).is_multiple_of(self.every) || round.round + 1 == self.rounds;
         let (clean_accuracy, attack_success) =
             if looked { self.exam.of(self.learner, model)? } else { (None, None) };
         self.observer.step(round.round + 1, self.rounds);
@@ -202,7 +202,8 @@ impl Watch for Diary<'_> {
             attack_success,
             clients: round.clients,
             attacking: round.attacking,
-            weights: round.weights,
+            // As they are kept: a resumed run must not see other ones.
+            weights: round.weights.map(|weights| weights.into_iter().map(|w| w as f32).collect()),
             seconds: round.seconds,
         });
         Ok(())

@@ -1,7 +1,6 @@
 use aconite_core::{Attack, Batch, Poison, Poisoned, Rate, RateOf, Seed, Shape, similarity};
 use aconite_trigger_patch::plan::Labels;
 use aconite_trigger_patch::wanet::{Mode, WaNet};
-use proptest::prelude::*;
 use tch::Tensor;
 
 use crate::effect::{Fashion, fed, outcome};

@@ -43,7 +43,7 @@ impl Attack<'_> {
 pub(super) fn attacks<'a>(study: &'a Study, facet: &Facet<'a>, rules: &[&str]) -> Vec<Attack<'a>> {
     let mut attacks: Vec<Attack<'a>> = Vec::new();
     let mut points: Vec<&'a Point> = facet.points.clone();
-    points.sort_by(|a, b| (study.attack(a), study.defense(a)).cmp(&(study.attack(b), study.defense(b))));
+    points.sort_by_key(|p| (study.attack(p), study.defense(p)));
     for point in points {
         let seeds = seeds(study, point);
         let Some(rule) = rules.iter().position(|r| *r == point.defense) else { continue };

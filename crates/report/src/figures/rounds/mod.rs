@@ -33,7 +33,10 @@ pub(crate) fn draw(study: &Study, album: &mut Album) -> Result<(), Error> {
         drawn |= one(study, &facet, album)?;
     }
     if !drawn {
-        album.skip("rounds", "rounds/ holds no round of a done cell that was looked at");
+        album.skip(
+            "rounds",
+            "no federation was looked at in two rounds or more; see federation.evaluate_every",
+        );
     }
     Ok(())
 }
@@ -104,7 +107,7 @@ fn page(study: &Study, facet: &Facet<'_>, page: &Page<'_>, album: &mut Album) ->
     let mut canvas = Canvas::default();
     let Page { attacks, rules, subject, .. } = page;
     let stats = |of: fn(&course::Curve) -> &Vec<(f64, Stat)>| -> Vec<Stat> {
-        attacks.iter().flat_map(|a| &a.curves).flat_map(|c| of(c)).map(|s| s.1).collect()
+        attacks.iter().flat_map(|a| &a.curves).flat_map(of).map(|s| s.1).collect()
     };
     let (success, clean) = (stats(|c| &c.success), stats(|c| &c.clean));
     let twin = twin_accuracy(&facet.points);
