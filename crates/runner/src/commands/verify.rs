@@ -125,22 +125,34 @@ fn check(expect: &Expect, point: &[&CellRow], rows: &[CellRow]) -> Checked {
         Bound::AtLeast(bound) => stat.mean >= *bound,
         Bound::Paper { value, within } => (stat.mean - value).abs() <= *within,
         Bound::LessThan { filter, metric } => {
-            let others = points(rows, filter);
-            let differences = others.iter().map(|other| {
-                let pairs: Vec<(f64, f64)> = point
-                    .iter()
-                    .filter_map(|r| {
+            let differences: Vec<Option<Stat>> = points(rows, filter)
+                .iter()
+                .map(|other| {
+                    let pairs = point.iter().filter_map(|r| {
                         let twin = other.iter().find(|o| o.seed == r.seed)?;
                         Some((r.metric(&expect.metric)?, twin.metric(metric)?))
-                    })
-                    .collect();
-                paired(&pairs).is_some_and(|d| d.mean < 0.0)
-            });
-            let held: Vec<bool> = differences.collect();
-            !held.is_empty() && held.into_iter().all(|h| h)
+                    });
+                    paired(&pairs.collect::<Vec<_>>())
+                })
+                .collect();
+            let told: Vec<String> = differences.iter().flatten().map(difference).collect();
+            let held = !told.is_empty() && differences.iter().all(|d| d.is_some_and(|d| d.mean < 0.0));
+            let mut checked = verdict(expect, Some(stat), if held { MET } else { MISSED });
+            if !told.is_empty() {
+                checked.bound = format!("{}; paired difference {}", checked.bound, told.join(" and "));
+            }
+            return checked;
         }
     };
     verdict(expect, Some(stat), if holds { MET } else { MISSED })
+}
+
+/// A paired difference with its interval, which a single pair has not.
+fn difference(stat: &Stat) -> String {
+    match stat.interval {
+        Some((lo, hi)) => format!("{:+.4} [{lo:+.4}, {hi:+.4}]", stat.mean),
+        None => format!("{:+.4}", stat.mean),
+    }
 }
 
 fn verdict(expect: &Expect, stat: Option<Stat>, verdict: &'static str) -> Checked {

@@ -63,6 +63,12 @@ fn verify_tells_met_from_missed() {
     sandbox.ok(&["run", "e.toml"]);
     let ran = sandbox.ok(&["verify", "e.toml"]);
     assert_eq!(ran.out.matches("met ").count(), 2, "{}", ran.out);
+    // A comparison tells the paired difference: here of a point with itself, with no spread.
+    let of = "where = { 'attack.rate' = 0.1, 'defense.kind' = 'none' }";
+    let less = format!("{of}\nless_than = {{ {of}, metric = 'clean_accuracy' }}");
+    sandbox.write("e.toml", &format!("{TINY}{}", claim(&less)));
+    let ran = sandbox.run(&["verify", "e.toml"]);
+    assert!(ran.out.contains("paired difference +0.0000 [+0.0000, +0.0000]"), "{}", ran.out);
     sandbox.write("e.toml", &format!("{TINY}{}", claim("paper = 0.999\nwithin = 0.0001")));
     let ran = sandbox.run(&["verify", "e.toml", "--json"]);
     assert_eq!(ran.code, Some(1));
