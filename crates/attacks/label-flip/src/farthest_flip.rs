@@ -16,7 +16,7 @@ use crate::margins::margins;
 /// "Support Vector Machines Under Adversarial Label Noise", picks such rows too.
 ///
 /// The victim is trained once on the clean set. With its scores s, row i has the margin
-/// mᵢ = s(xᵢ)[yᵢ] − max over k ≠ yᵢ of s(xᵢ)[k], for a linear machine twice its distance times ‖w‖. The ⌊rate·n⌋ rows
+/// mᵢ = s(xᵢ, yᵢ) − max over k ≠ yᵢ of s(xᵢ, k), for a linear machine twice its distance times ‖w‖. The ⌊rate·n⌋ rows
 /// of the largest margin get the label of the class that attains the maximum, the runner-up; of scores within 10⁻⁵ the
 /// smaller class. Rows that are misread have negative margins and come last. Of equal margins the earlier row is
 /// taken; the flips of a lower rate are among those of a higher rate.

@@ -20,9 +20,9 @@ use crate::margins::margins;
 /// i* = argmax over i ∉ F ∪ V of L(V; θ(F ∪ {i})), θ(·) the victim trained on the other rows with these labels
 /// flipped, until ⌊rate·n⌋ labels are flipped; of equal losses the earlier row is taken. With two classes a flip
 /// gives the other label; with more, that of the class which the victim of F finds the next likely, of scores within
-/// 10⁻⁵ the smaller. With margins mᵥ = (s(xᵥ)[yᵥ] − max over k ≠ yᵥ of s(xᵥ)[k])/2, which is y·f(x) for a binary
+/// 10⁻⁵ the smaller. With margins mᵥ = (s(xᵥ, yᵥ) − max over k ≠ yᵥ of s(xᵥ, k))/2, which is y·f(x) for a binary
 /// machine, L is the mean of
-/// max(0, 1 − mᵥ) (`hinge`), of −log softmax(s)[yᵥ] (`cross_entropy`), or of mᵥ < 0 (`error`).
+/// max(0, 1 − mᵥ) (`hinge`), of −log softmax(s)(yᵥ) (`cross_entropy`), or of mᵥ < 0 (`error`).
 ///
 /// The victim that is attacked learns V too, with right labels. If it fits whatever it learns (many inputs, few rows, a
 /// large `c`), that undoes much of what the flips did to the victim in the loop, and they hurt little more than random

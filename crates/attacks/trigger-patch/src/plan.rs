@@ -1,7 +1,7 @@
 //! Which rows a backdoor poisons, how many, and which labels they get.
 //!
 //! The attacks of this family differ in what they do to pixels. What they do to labels is the same: each has
-//! these settings as fields of its own table and hands them to a [`Plan`].
+//! these settings as fields of its own table and hands them to a `Plan`.
 
 use aconite_core::{Dataset, Error, Goal, Info, LabelMap, Rate, RateOf, Result, Seed, budget};
 use schemars::JsonSchema;

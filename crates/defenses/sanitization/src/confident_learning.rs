@@ -13,18 +13,18 @@ use crate::joint::{ConfidentJoint, TOLERANCE, best};
 /// and Algorithm 1.
 ///
 /// p̂(j; x) is the probability of class j under a model that was trained without x, by cross-validation. Thresholds
-/// t_j = mean of p̂(j; x) over the rows labelled j. The confident joint C[i][j] counts the rows labelled i with
-/// j = argmax p̂(l; x) over the l with p̂(l; x) ≥ t_l. The joint Q[i][j] ∝ C[i][j]/Σ_j C[i][j]·n_i, and n·Q is rounded so
+/// t_j = mean of p̂(j; x) over the rows labelled j. The confident joint C_ij counts the rows labelled i with
+/// j = argmax p̂(l; x) over the l with p̂(l; x) ≥ t_l. The joint Q_ij ∝ C_ij/Σ_j C_ij·n_i, and n·Q is rounded so
 /// that each i keeps its number n_i of rows. Then, with the names of `prune`:
-/// `by_noise_rate`: for all i ≠ j, the n·Q[i][j] rows labelled i with the largest p̂(j; x) − p̂(i; x);
-/// `by_class`: for each i, the n·Σ_{j≠i} Q[i][j] rows labelled i with the smallest p̂(i; x);
+/// `by_noise_rate`: for all i ≠ j, the n·Q_ij rows labelled i with the largest p̂(j; x) − p̂(i; x);
+/// `by_class`: for each i, the n·Σ_{j≠i} Q_ij rows labelled i with the smallest p̂(i; x);
 /// `both`: the rows that both of these remove; `confident_joint`: the rows counted in C off its diagonal;
 /// `confusion`: the rows whose most probable class is not their label.
 /// The score of a row is 1 − p̂(y; x).
 ///
 /// The authors' library keeps whatever is predicted as labelled (`keep_agreeing = true`), and where several classes
 /// reach their thresholds it takes the most probable of all classes. As there, thresholds are reached to within
-/// 10⁻⁶ and C[i][i] is at least 1. Of each class the row with the largest p̂(y; x) stays in any case.
+/// 10⁻⁶ and C_ii is at least 1. Of each class the row with the largest p̂(y; x) stays in any case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ConfidentLearning {

@@ -17,7 +17,7 @@ use solver::Problem;
 /// Paper: Cox 1958, "The regression analysis of binary sequences"; the objective and the names of the settings are
 /// scikit-learn's `LogisticRegression`.
 ///
-/// min over W, b: ½‖W‖² + C·Σᵢ −log softmax(Wᵀxᵢ + b)[yᵢ], the bias not regularised. With two classes there is
+/// min over W, b: ½‖W‖² + C·Σᵢ −log softmax(Wᵀxᵢ + b)(yᵢ), the bias not regularised. With two classes there is
 /// one weight vector w for the log-odds z = w·x + b of class 1, and the scores are −z/2 and z/2, so that their
 /// softmax is the model's probability in every case. A class without a training row gets no weights and the score
 /// −10⁴. Inputs are the numbers of a table as they are (data sets standardise them) and pixels as x/127.5 − 1;

@@ -1,5 +1,5 @@
 //! Tests of the attacks that change pixels and leave the labels right.
-#![allow(clippy::unwrap_used)] // The helpers below stop at the first surprise, as the tests do.
+#![allow(clippy::unwrap_used, clippy::panic)] // The helpers below stop at the first surprise, as the tests do.
 
 mod feature_collision;
 mod gradient_matching;
