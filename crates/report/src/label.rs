@@ -71,7 +71,7 @@ impl Labels {
             }
             let kinds: Vec<&String> = tables.keys().collect();
             for (kind, same) in &tables {
-                let paths = varying(&same.iter().collect::<Vec<_>>());
+                let paths = without_nested(varying(&same.iter().collect::<Vec<_>>()), same);
                 if paths.is_empty() {
                     continue;
                 }
@@ -155,7 +155,8 @@ impl Labels {
         let mut name = kind.clone();
         let paths = self.paths(section, &kind).map(Vec::as_slice).unwrap_or_default();
         for path in paths.iter().filter(|p| Some(p.as_str()) != except) {
-            let last = |p: &str| p.rsplit('.').next().map(str::to_owned);
+            // The kind of a table below is called by the table: `backdoor=badnets`.
+            let last = |p: &str| p.trim_end_matches(".kind").rsplit('.').next().map(str::to_owned);
             let short = last(path).filter(|_| paths.iter().filter(|p| last(p) == last(path)).count() == 1);
             // A setting that is left out says nothing.
             let value = table.as_ref().and_then(|s| dotted(s, path)).filter(|v| !v.is_null());
@@ -165,6 +166,23 @@ impl Labels {
         }
         name
     }
+}
+
+/// Varying paths without those below a table of another kind: tables of different kinds differ in all their settings, and
+/// the kind says it. What varies among tables of the same kind stays.
+fn without_nested(paths: Vec<String>, tables: &[Value]) -> Vec<String> {
+    let kinds: Vec<String> = paths.iter().filter(|p| p.ends_with(".kind")).cloned().collect();
+    let stays = |path: &String| {
+        let kind = kinds.iter().find(|kind| *kind != path && path.starts_with(kind.trim_end_matches("kind")));
+        let Some(kind) = kind else { return true };
+        tables.iter().enumerate().any(|(i, a)| {
+            tables[..i]
+                .iter()
+                .any(|b| dotted(a, kind) == dotted(b, kind) && dotted(a, path) != dotted(b, path))
+        })
+    };
+    let kept: Vec<bool> = paths.iter().map(stays).collect();
+    paths.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(path, _)| path).collect()
 }
 
 /// A setting as a reader writes it: bare words, numbers without a trailing `.0`, JSON for lists.

@@ -109,3 +109,20 @@ fn slugs_are_file_names() {
     assert_eq!(slug("../../etc/passwd"), "..-..-etc-passwd");
     assert_eq!(slug("é — ü"), "");
 }
+
+#[test]
+fn a_table_of_another_kind_is_named_by_its_kind() {
+    let carried = |backdoor: Value| {
+        row(
+            json!({"attack": {"kind": "model_replacement", "backdoor": backdoor}, "defense": {"kind": "none"}}),
+        )
+    };
+    let rows = [
+        carried(json!({"kind": "badnets", "size": 3, "fill": "white"})),
+        carried(json!({"kind": "badnets", "size": 5, "fill": "white"})),
+        carried(json!({"kind": "dba", "length": 4})),
+    ];
+    let labels = Labels::of(&rows);
+    assert_eq!(labels.attack(&rows[0]), "model_replacement backdoor=badnets size=3");
+    assert_eq!(labels.attack(&rows[2]), "model_replacement backdoor=dba");
+}
