@@ -40,7 +40,7 @@ fn updates_turn_the_mean_and_robust_rules_hold() {
         assert!(at("ipm", rule, "clean_accuracy") > 0.6, "{rule}");
     }
     assert_eq!(at("ipm", "krum", "malicious_rejected"), 1.0);
-    assert_eq!(at("ipm", "none", "malicious_weight"), 0.2);
+    assert!((at("ipm", "none", "malicious_weight") - 0.2).abs() < 1e-6);
     // A patch of 5×5 on four fifths of the rows of two clients. Seen: 0.476, under the rules 0.036 to 0.089.
     let backdoor = at("badnets", "none", "attack_success");
     assert!(backdoor > 0.3, "{backdoor}");
