@@ -117,7 +117,8 @@ impl SgdLearner {
         let network = self.net.build(&mut fresh, shape, classes)?;
         // The head's weights are those that the logits depend on when the features are given.
         let features = network.features(&probe(shape), Mode { train: false, kind: Kind::Float }).detach();
-        network.head(&features.ones_like(), self.mode()).to_kind(Kind::Float).sum(Kind::Float).backward();
+        let ones = features.ones_like().to_kind(self.mode().kind);
+        network.head(&ones, self.mode()).to_kind(Kind::Float).sum(Kind::Float).backward();
         let of_head = |(name, weight): (String, Tensor)| weight.grad().defined().then_some(name);
         let head: Vec<String> = fresh.named_trainable().into_iter().filter_map(of_head).collect();
         if head.is_empty() {

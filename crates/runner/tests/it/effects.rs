@@ -150,7 +150,7 @@ fn chosen_inputs_are_misread_by_victims_that_learn_from_frozen_features() {
     sandbox.write(
         "e.toml",
         "[dataset]\nkind = 'fashion_mnist_mini'\nclasses = [7, 9]\ntrain_size = 200\n[victim]\nkind = 'mlp'\n\
-         hidden = [1024]\n[train]\ntransfer = 'head'\nepochs = 40\nbatch_size = 64\noptimizer = { kind = 'adam', lr = \
+         hidden = [1024]\n[train]\ntransfer = 'head'\nepochs = 40\nbatch_size = 64\nprecision = 'bf16'\noptimizer = { kind = 'adam', lr = \
          0.01 }\nschedule = { kind = 'constant' }\n[attack]\nkind = 'feature_collision'\npoisons = 8\ntrials = 5\n\
          watermark = 0.3\nbeta = 1e-5\n",
     );

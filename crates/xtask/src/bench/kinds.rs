@@ -1,4 +1,4 @@
-//! What single attacks and defenses take, against the goals of the project: the examples `speed` of their crates, and the
+//! What single attacks and defenses take, against the goals of the project: the examples of their crates, and the
 //! poison stages of two experiments.
 
 use std::path::Path;
@@ -14,6 +14,7 @@ type Line = (&'static str, &'static str, &'static str, f64);
 
 struct Example {
     package: &'static str,
+    name: &'static str,
     args: &'static [&'static str],
     lines: &'static [Line],
 }
@@ -21,6 +22,7 @@ struct Example {
 const DEFENSES: [Example; 4] = [
     Example {
         package: "aconite-spectral-signatures",
+        name: "spectral_speed",
         args: &["1"],
         lines: &[
             ("spectral_signatures", "`spectral_signatures` on 60,000 × 128 features", "s", 0.5),
@@ -29,11 +31,13 @@ const DEFENSES: [Example; 4] = [
     },
     Example {
         package: "aconite-sanitization",
+        name: "knn_speed",
         args: &[],
         lines: &[("deep_knn", "`deep_knn` on 60,000 × 128 features", "s", 20.0)],
     },
     Example {
         package: "aconite-detection",
+        name: "detection_speed",
         args: &["threads=1"],
         lines: &[
             ("strip", "`strip`, 2,000 untouched and 2,000 triggered inputs × 100 blends", "s", 20.0),
@@ -42,6 +46,7 @@ const DEFENSES: [Example; 4] = [
     },
     Example {
         package: "aconite-certified",
+        name: "dpa_speed",
         args: &[],
         lines: &[("dpa", "`dpa`, 200 linear bases on MNIST", "s", 300.0)],
     },
@@ -49,6 +54,7 @@ const DEFENSES: [Example; 4] = [
 
 const RULES: Example = Example {
     package: "aconite-aggregation",
+    name: "rules_speed",
     args: &["2"],
     lines: &[
         ("krum", "Krum", "s", 0.35),
@@ -128,7 +134,7 @@ pub(super) fn federated(bench: &Bench<'_>) -> Result<Findings> {
 
 impl Example {
     fn measure(&self, bench: &Bench<'_>, found: &mut Findings) -> Result<()> {
-        let example = bench.workspace.build_example(self.package, "speed")?;
+        let example = bench.workspace.build_example(self.package, self.name)?;
         let mut all: Vec<Vec<f64>> = vec![Vec::new(); self.lines.len()];
         for _ in 0..bench.repeats(3) {
             eprintln!("{}", self.package);

@@ -1,7 +1,7 @@
 //! Times the detectors on a backdoored `small_cnn` and says what they find.
 //!
 //! ```text
-//! cargo run --release -p aconite-detection --example speed -- threads=1 rows=10000 blend=add batches=1
+//! cargo run --release -p aconite-detection --example detection_speed -- threads=1 rows=10000 blend=add batches=1
 //! ```
 //!
 //! A 3×3 white patch on 5 % of the rows turns them into class 0. It prints a line per detector, the last line is JSON.

@@ -1,7 +1,7 @@
 //! Seconds that deep partition aggregation takes to train 200 linear models on MNIST's 60,000 rows, and to certify
 //! its 10,000 test rows, on one thread.
 //!
-//! `ACONITE_DATA=… cargo run --release -p aconite-certified --example speed [k [epochs]]`; the last line is JSON.
+//! `ACONITE_DATA=… cargo run --release -p aconite-certified --example dpa_speed [k [epochs]]`; the last line is JSON.
 
 use std::error::Error;
 use std::num::NonZeroU32;

@@ -1,6 +1,6 @@
 //! Seconds that deep k-NN takes over 60,000 × 128 features on one thread.
 //!
-//! `cargo run --release -p aconite-sanitization --example speed [rows [columns]]`; the last line is JSON.
+//! `cargo run --release -p aconite-sanitization --example knn_speed [rows [columns]]`; the last line is JSON.
 
 use std::sync::Arc;
 use std::time::Instant;

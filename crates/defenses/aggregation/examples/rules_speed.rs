@@ -1,6 +1,6 @@
 //! Seconds of the rules on 100 × 1,200,000 updates, the second call of each, and the peak of memory.
 //!
-//! `cargo run --release -p aconite-aggregation --example speed [threads [clients [parameters]]]`; the last
+//! `cargo run --release -p aconite-aggregation --example rules_speed [threads [clients [parameters]]]`; the last
 //! line is JSON.
 
 use std::time::Instant;

@@ -1,6 +1,6 @@
 //! Seconds that the filters take over 60,000 × 128 features in ten classes, without the forward pass that makes them.
 //!
-//! `cargo run --release -p aconite-spectral-signatures --example speed [threads [rows [columns]]]`; the last line is JSON.
+//! `cargo run --release -p aconite-spectral-signatures --example spectral_speed [threads [rows [columns]]]`; the last line is JSON.
 
 use std::sync::Arc;
 use std::time::Instant;
