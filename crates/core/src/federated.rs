@@ -143,8 +143,8 @@ pub trait Mixing: Debug + Send + Sync {
 pub struct Own<'a> {
     /// The updates that they would send if they were honest (poisoned data included, if there are any), f32, m × d.
     pub own: &'a Tensor,
-    /// Updates that stand for the honest clients': all of those where `attackers_see = "all_updates"`, else their
-    /// own from clean data. f32, at least one row.
+    /// Updates that stand for the honest clients': all of those where `attackers_see = "all_updates"` and the attack
+    /// [looks around](FromOwn::looks_around), else `own`. f32, at least one row.
     pub reference: &'a Tensor,
     /// Clients in this round, n.
     pub clients: usize,
@@ -176,6 +176,11 @@ pub struct All<'a> {
 
 /// An attack that needs no update but its clients' own.
 pub trait FromOwn: Debug + Send + Sync {
+    /// Whether it takes the honest clients' updates for [`Own::reference`] where the attackers may see them.
+    fn looks_around(&self) -> bool {
+        true
+    }
+
     /// What they send, f32, m × d.
     ///
     /// # Errors

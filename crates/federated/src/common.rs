@@ -122,6 +122,11 @@ impl Common {
                 format!("a momentum of {} is outside [0, 1)", self.server_momentum),
             ));
         }
+        if self.attack_from > 0 && self.attack_from >= self.rounds {
+            let message =
+                format!("the attack begins in round {} of {}: it never comes", self.attack_from, self.rounds);
+            return Err(Error::at("attack_from", message).hint("rounds are counted from 0"));
+        }
         if self.attack_until.is_some_and(|until| until <= self.attack_from) {
             return Err(Error::at("attack_until", "the attack ends before it begins")
                 .hint("raise it above attack_from"));

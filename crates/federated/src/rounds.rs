@@ -210,7 +210,7 @@ impl Federation<'_> {
             matrix.f_get(place as i64)?.f_copy_(&update)?;
         }
         self.falsify(&matrix, &attacking, server, seed)?;
-        let weights = self.aggregate(&matrix, &clients, &attacking, round, server, seed)?;
+        let weights = self.aggregate(&matrix, &clients, round, server, seed)?;
         Ok(Round { round, clients, attacking, weights, seconds: begun.elapsed().as_secs_f64() })
     }
 
@@ -259,11 +259,16 @@ impl Federation<'_> {
             return Ok(());
         }
         let own_rows = matrix.f_index_select(0, &bad)?;
-        let sees_all = self.common.attackers_see == Sees::AllUpdates && good.size()[0] > 0;
-        let honest = if sees_all { Some(matrix.f_index_select(0, &good)?) } else { None };
+        let honest = match self.common.attackers_see {
+            Sees::AllUpdates => Some(matrix.f_index_select(0, &good)?),
+            Sees::Own => None,
+        };
+        let looks_around = !matches!(attack, UpdateAttack::Own(attack) if !attack.looks_around());
+        // A round may have no honest client: then their own updates stand for those, too.
+        let reference = honest.as_ref().filter(|_| looks_around && good.numel() > 0);
         let own = Own {
             own: &own_rows,
-            reference: honest.as_ref().unwrap_or(&own_rows),
+            reference: reference.unwrap_or(&own_rows),
             clients: attacking.len(),
             global: &server.weights,
             last: server.last.as_ref(),
@@ -274,9 +279,8 @@ impl Federation<'_> {
             (UpdateAttack::Own(attack), _) => attack.craft(&own)?,
             (UpdateAttack::All(attack), Some(honest)) => attack.craft(&All { own, honest })?,
             (UpdateAttack::All(_), None) => {
-                return Err(Error::new(
-                    "the attack must see the honest clients' updates, and there are none to see",
-                ));
+                return Err(Error::new("the attack must see the honest clients' updates")
+                    .hint("attackers_see = \"all_updates\""));
             }
         };
         if sent.size() != own_rows.size() {

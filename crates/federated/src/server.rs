@@ -63,7 +63,6 @@ impl Federation<'_> {
         &self,
         matrix: &Tensor,
         clients: &[usize],
-        attacking: &[bool],
         round: usize,
         server: &mut Server,
         seed: Seed,
@@ -80,8 +79,8 @@ impl Federation<'_> {
         };
         let mut mixed = matrix.shallow_clone();
         let mut named = clients.to_vec();
-        let mut malicious =
-            self.told.then(|| attacking.iter().filter(|bad| **bad).count().max(self.expected()));
+        // What it was told before the first round, and not who attacks in this one.
+        let mut malicious = self.told.then(|| expected(self.common));
         let mut mixtures: Option<Tensor> = None;
         let weights_now = server.weights.shallow_clone();
         for (at, mixing) in self.mixings.iter().enumerate() {
@@ -139,11 +138,6 @@ impl Federation<'_> {
         }
     }
 
-    /// How many malicious clients a round is expected to have.
-    fn expected(&self) -> usize {
-        expected(self.common)
-    }
-
     /// Loss and error of a model on the server's samples.
     fn read(&self, model: &NamedTensors) -> Result<Reading> {
         let samples = self.samples.ok_or_else(|| Error::new("the server has no samples of its own"))?;
@@ -167,7 +161,11 @@ impl Federation<'_> {
 /// those that take part.
 fn expected(common: &Common) -> usize {
     let (bad, present) = (common.bad_clients(), common.present());
-    if present == common.clients { bad } else { (bad * present).div_ceil(common.clients) }
+    if present == common.clients {
+        bad
+    } else {
+        (bad as u128 * present as u128).div_ceil(common.clients as u128) as usize
+    }
 }
 
 /// Checks that mixings and a rule work for what takes part in a round.

@@ -193,7 +193,8 @@ impl GradientMatching {
         for restart in 0..self.restarts {
             let seed = seed.derive(&restart.to_string());
             let found = self.descend(wanted, clean, &labels, lr, seed, stepped)?;
-            if best.as_ref().is_none_or(|best| found.1 < best.1) {
+            // A restart that has diverged is no best one.
+            if best.as_ref().is_none_or(|best| found.1 < best.1 || best.1.is_nan()) {
                 best = Some(found);
             }
         }
@@ -239,7 +240,7 @@ impl Attack for GradientMatching {
         let (targets, looks) = aim.targets(scene)?;
         let lr = spread(&pixels(scene.clean.rows())?) * self.lr;
         let label = Tensor::from_slice(&[self.target as i64]);
-        let total = self.trials * self.restarts * self.iterations;
+        let total = self.trials.saturating_mul(self.restarts).saturating_mul(self.iterations);
         let mut done = 0;
         let mut stepped = || {
             done += 1;

@@ -146,7 +146,7 @@ impl Attack for LabelConsistent {
 
     fn passes(&self, info: &Info, _: f64) -> f64 {
         // Every step is a forward and a backward pass.
-        self.count(info).map_or(0.0, |count| 3.0 * (count * self.steps) as f64)
+        self.count(info).map_or(0.0, |count| 3.0 * count as f64 * self.steps as f64)
     }
 
     fn craft(&self, scene: &Scene<'_>, watch: &mut dyn Observer) -> Result<Vec<Poison>> {

@@ -27,7 +27,7 @@ use crate::rows::{check_positive, direction, mean, repeat};
 /// the ball of radius `epsilon` around it.
 /// With full knowledge s is the sign of the update that Krum picks before the attack. With partial knowledge the
 /// updates that stand for the honest ones (their own, before the attack) take the honest clients' place, s is the
-/// sign of their mean, and the first client has one copy, two, … of itself beside it, until λ is found.
+/// sign of their mean, and the first client has no copy, one, two, … of itself beside it, until λ is found.
 ///
 /// The paper states Krum and the bound by sums of distances. Krum sums their squares (Blanchard 2017), so the bound
 /// is derived for these in the same way. n − 2m − 1 is taken as 1 where it is less, and there is always a nearest one.
@@ -50,7 +50,10 @@ impl Default for FangKrum {
     }
 }
 
-impl Kind for FangKrum {}
+impl Kind for FangKrum {
+    // 2: partial knowledge is of the attackers' own updates.
+    const VERSION: u32 = 2;
+}
 
 /// The updates among which −λ·s has to be picked.
 struct Rivals {
@@ -138,6 +141,10 @@ impl FromAll for FangKrum {
 }
 
 impl FromOwn for FangKrum {
+    fn looks_around(&self) -> bool {
+        false
+    }
+
     fn craft(&self, own: &Own<'_>) -> Result<Tensor> {
         if own.malicious() == 0 {
             return Ok(own.own.shallow_clone());

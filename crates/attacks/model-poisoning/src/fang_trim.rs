@@ -25,6 +25,11 @@ use crate::rows::{deviation, direction, mean};
 /// draws from [μ_j + 3σ_j, μ_j + 4σ_j] or [μ_j − 4σ_j, μ_j − 3σ_j], and s is the sign of μ: mean and standard
 /// deviation (by n) of the updates that stand for the honest ones. A single such row has no spread, and the mean is sent.
 ///
+/// Under a rule and its s, full knowledge never does less than partial knowledge in one round: all that it sends is
+/// beyond the honest values. The two s differ, however, and where clients hold different classes the trimmed mean's may
+/// point away from the descent that the mean's shows. Code that descends from the authors' takes the mean's and
+/// applies b to updates: `rule = "mean", of = "updates"`.
+///
 /// The paper's intervals are of *weights*, which the server gets there, so a factor b reaches as far as the global
 /// weight is long, not the update; many implementations apply it to updates: `of` chooses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -73,7 +78,10 @@ pub enum Rule {
     Mean,
 }
 
-impl Kind for FangTrim {}
+impl Kind for FangTrim {
+    // 2: partial knowledge is of the attackers' own updates.
+    const VERSION: u32 = 2;
+}
 
 /// Coordinates that are turned into rows of their own at a time.
 const COORDINATES: i64 = 1 << 15;
@@ -136,6 +144,10 @@ impl FromAll for FangTrim {
 }
 
 impl FromOwn for FangTrim {
+    fn looks_around(&self) -> bool {
+        false
+    }
+
     fn craft(&self, own: &Own<'_>) -> Result<Tensor> {
         let mean = mean(own.reference)?;
         let against = direction(&mean)?.f_neg()?.f_mul(&deviation(own.reference, &mean)?)?;

@@ -66,5 +66,7 @@ impl Rows<'_> {
 /// Squared distances between rows, from their inner products.
 pub(crate) fn squared_distances(gram: &Matrix) -> Matrix {
     let apart = |i: usize, j: usize| if i == j { 0.0 } else { gram[i][i] + gram[j][j] - 2.0 * gram[i][j] };
-    (0..gram.len()).map(|i| (0..gram.len()).map(|j| apart(i, j).max(0.0)).collect()).collect()
+    // Not `max`, which takes 0 where there is no number: what has diverged must not look near.
+    let whole = |squared: f64| if squared < 0.0 { 0.0 } else { squared };
+    (0..gram.len()).map(|i| (0..gram.len()).map(|j| whole(apart(i, j))).collect()).collect()
 }

@@ -13,8 +13,9 @@ use crate::{Local, Share};
 /// from Decentralized Data" (FedSGD, there with all rows of a client as the batch).
 ///
 /// Δᵢ = −η·∇L(w; Bᵢ), Bᵢ `train.batch_size` rows of client i drawn anew in every round, all of them if it has fewer,
-/// η the learning rate of `[train]` at this round. Weight decay is part of the gradient; momentum has no part in a
-/// single step: the server's is `server_momentum`.
+/// η the learning rate of `[train]` at this round. Weight decay is part of the gradient; plain momentum has no part in
+/// a single step: the server's is `server_momentum`. That is `sgd`; another optimiser, or `nesterov`, makes its own first
+/// step of the gradient.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FedSgd {}

@@ -23,7 +23,7 @@ use super::carried::{self, carried};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ModelReplacement {
-    /// What is done to the rows of malicious clients: an attack with a trigger, as in `[attack]`.
+    /// What is done to the rows of malicious clients: an attack with a trigger, or on a class, as in `[attack]`.
     pub(crate) backdoor: Value,
     /// Factor γ of the updates, above 0; none is n/(η·m).
     #[schemars(extend("exclusiveMinimum" = 0))]
@@ -62,11 +62,10 @@ impl FromOwn for ModelReplacement {
             .gamma
             .unwrap_or_else(|| own.clients as f64 / (own.server_lr * own.malicious().max(1) as f64));
         let sent = own.own.f_mul_scalar(gamma)?;
-        let Some(bound) = self.boost_norm else { return Ok(sent) };
-        let lengths =
-            sent.f_square()?.f_sum_dim_intlist([1i64].as_slice(), true, tch::Kind::Double)?.f_sqrt()?;
-        let factor = lengths.f_clamp_min(bound)?.f_reciprocal()?.f_mul_scalar(bound)?;
-        Ok(sent.f_mul(&factor.f_to_kind(tch::Kind::Float)?)?)
+        match self.boost_norm {
+            Some(bound) => carried::shortened(&sent, bound),
+            None => Ok(sent),
+        }
     }
 }
 

@@ -25,7 +25,7 @@ use super::carried::{self, carried};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Neurotoxin {
-    /// What is done to the rows of malicious clients: an attack with a trigger, as in `[attack]`.
+    /// What is done to the rows of malicious clients: an attack with a trigger, or on a class, as in `[attack]`.
     pub(crate) backdoor: Value,
     /// Share of the coordinates that are left alone, in [0, 1).
     #[schemars(extend("exclusiveMaximum" = 1))]

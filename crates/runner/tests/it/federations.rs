@@ -1,6 +1,7 @@
 //! Federations through the program: attacks and rules work, a killed run goes on, what does not fit is refused, and
 //! rules and attacks on updates run on matrices of one's own.
 
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -52,6 +53,16 @@ fn updates_turn_the_mean_and_robust_rules_hold() {
     }
 }
 
+/// The files of this name in the store.
+fn entries(sandbox: &Sandbox, name: &str) -> Vec<PathBuf> {
+    let below = |path: PathBuf| {
+        std::fs::read_dir(path).into_iter().flatten().map(|entry| entry.unwrap().path()).collect::<Vec<_>>()
+    };
+    let shelves = below(sandbox.path("results/.store/objects"));
+    let files = shelves.into_iter().flat_map(below).map(|entry| entry.join(name));
+    files.filter(|file| file.is_file()).collect()
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_killed_federation_goes_on_from_its_last_state_to_the_same_numbers() {
@@ -65,16 +76,30 @@ fn a_killed_federation_goes_on_from_its_last_state_to_the_same_numbers() {
     let sandbox = Sandbox::new();
     sandbox.write("e.toml", &text);
     let mut child = sandbox.command(&["run", "e.toml", "--jobs", "1"]).stderr(Stdio::null()).spawn().unwrap();
-    // The first state of the second federation (the clean twin is one too, or the other way around).
-    let states = || std::fs::read_dir(sandbox.path("results/.store/objects")).map_or(0, Iterator::count);
     let began = Instant::now();
-    while states() < 2 && began.elapsed() < Duration::from_secs(60) {
+    let kept = loop {
         assert!(child.try_wait().unwrap().is_none(), "it ended before anything was kept");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+        assert!(began.elapsed() < Duration::from_secs(60), "nothing was kept");
+        // The rounds until a kept state, of the cell or of its clean twin.
+        let states = entries(&sandbox, "state.safetensors");
+        let Some(state) = states.first() else {
+            std::thread::sleep(Duration::from_millis(2));
+            continue;
+        };
+        let text = std::fs::read_to_string(state.with_file_name("stage.json")).unwrap();
+        break serde_json::from_str::<serde_json::Value>(&text).unwrap()["output"]["rows"].clone();
+    };
     let _ = std::process::Command::new("kill").args(["-9", &child.id().to_string()]).status();
     let _ = child.wait();
     sandbox.ok(&["run", "e.toml", "--jobs", "1"]);
+    // Its rounds were not computed again: they have the seconds that they took before the kill.
+    let kept = kept.as_array().unwrap();
+    let goes_on = entries(&sandbox, "rounds.json").iter().any(|file| {
+        let text = std::fs::read_to_string(file).unwrap();
+        let whole: serde_json::Value = serde_json::from_str(&text).unwrap();
+        whole["rounds"].as_array().unwrap().starts_with(kept)
+    });
+    assert!(kept.len() >= 5 && goes_on, "{kept:?}");
     let rows = |sandbox: &Sandbox| timeless(&sandbox.rows("results/e/cells.csv"));
     assert_eq!(rows(&sandbox), rows(&undisturbed));
     // What was kept on the way is gone.

@@ -112,7 +112,6 @@ fn a_head_retrained_on_the_poisons_misreads_most_targets() {
     let victims: Vec<Box<dyn Model>> = victims.collect();
     let after = poisons.iter().zip(&victims).filter(|(poison, victim)| hit(victim.as_ref(), poison)).count();
     let accuracies: Vec<f64> = victims.iter().map(|victim| accuracy(victim.as_ref(), &split.test)).collect();
-    println!("{before} → {after}; {} {accuracies:.3?}", accuracy(clean.as_ref(), &split.test));
     assert!(before <= 1 && after >= 6, "{before} → {after}");
     assert!(
         accuracies.iter().sum::<f64>() / 10.0 > accuracy(clean.as_ref(), &split.test) - 0.1,

@@ -77,7 +77,6 @@ fn crafted_changes_teach_what_noise_does_not() {
     let noise = leads(GradientMatching { control: Control::Noise, ..attack.clone() });
     let crafted = leads(attack);
     let hits = |leads: &[f64]| leads.iter().filter(|&&lead| lead > 0.0).count();
-    println!("{} → {}; {noise:.2?} {crafted:.2?}", hits(&noise), hits(&crafted));
     assert!(hits(&crafted) >= hits(&noise) + 2, "{noise:.2?} {crafted:.2?}");
     let raised = noise.iter().zip(&crafted).filter(|(noise, crafted)| crafted > noise).count();
     assert!(raised >= 7, "{noise:.2?} {crafted:.2?}");

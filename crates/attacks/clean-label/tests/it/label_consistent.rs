@@ -82,7 +82,6 @@ fn half_of_a_class_opens_a_backdoor() {
         let success = read.iter().filter(|&&label| label == 6).count() as f64 / read.len() as f64;
         (accuracy(victim.as_ref(), &split.test), success)
     });
-    println!("{tried:?}");
     let [(accuracy, success), (accuracy_after, success_after)] = tried;
     assert!(success_after > success + 0.2, "{tried:?}");
     assert!(accuracy_after > accuracy - 0.05, "{tried:?}");

@@ -89,7 +89,6 @@ fn unusual_rows_are_misread_and_usual_ones_are_not() {
     let poison = attack.poison(&split.train, Seed(0)).unwrap();
     let (after, accuracy) = judged(Poisoned::new(&split.train, &poison).unwrap().data());
     let seen = format!("success {before:.3} to {after:.3}, accuracy {clean:.3} to {accuracy:.3}");
-    println!("{seen}");
     assert!(before < 0.3 && after > before + 0.3, "{seen}");
     assert!(accuracy > clean - 0.25, "{seen}");
 }

@@ -1,5 +1,6 @@
-use aconite_core::Seed;
+use aconite_core::{FromOwn, Seed};
 use aconite_model_poisoning::Knowledge;
+use aconite_model_poisoning::fang_krum::FangKrum;
 use aconite_model_poisoning::fang_trim::{FangTrim, Of, Rule};
 use tch::{Kind, Tensor};
 
@@ -62,26 +63,33 @@ fn coordinates_go_beyond_the_honest_ones() {
 }
 
 #[test]
+fn partial_knowledge_is_of_their_own_updates_alone() {
+    assert!(!FromOwn::looks_around(&FangTrim::default()) && !FromOwn::looks_around(&FangKrum::default()));
+}
+
+#[test]
 fn partial_knowledge_goes_by_three_to_four_deviations() {
     let attack = FangTrim { knowledge: Knowledge::Partial, ..FangTrim::default() };
     assert_spread(&often(|round| round.sent(&attack)), &PARTIAL);
 }
 
-// One coordinate, 7 clients of which 2 are malicious: the mean of −9, −8, −1, −0.5, 1.4, 2, 30 is 2.1, the median
-// −0.5, the mean of −1, −0.5, 1.4 is −0.03.
+// One coordinate, 7 clients of which 2 are malicious. Of −9, −8, −1, −0.5, 1.4, 2, 30 the mean is 2.1, the median −0.5, the
+// mean of −1, −0.5, 1.4 is −0.03. Of −9, −8, −0.6, −0.5, 2, 3, 30 they are 2.4, −0.5 and 0.3.
 #[test]
 fn the_direction_is_the_rules() {
-    let round = Round::of(
-        Tensor::from_slice(&[-9f32, 30.0]).view([2, 1]),
-        Tensor::from_slice(&[-8f32, -1.0, -0.5, 1.4, 2.0]).view([5, 1]),
-    );
-    let below = |rule| {
-        let sent = round.sent_by_all(&FangTrim { rule, ..FangTrim::default() });
-        sent.max().double_value(&[]) <= -8.0
+    let grows = |honest: [f32; 5]| {
+        let round = Round::of(
+            Tensor::from_slice(&[-9f32, 30.0]).view([2, 1]),
+            Tensor::from_slice(&honest).view([5, 1]),
+        );
+        // Weights that grow are sent below the least, others above the most.
+        [Rule::Mean, Rule::TrimmedMean, Rule::Median].map(|rule| {
+            let sent = round.sent_by_all(&FangTrim { rule, ..FangTrim::default() });
+            sent.max().double_value(&[]) <= -8.0
+        })
     };
-    // Weights that grow are sent below the least, others above the most.
-    assert!(below(Rule::Mean));
-    assert!(!below(Rule::Median) && !below(Rule::TrimmedMean));
+    assert_eq!(grows([-8.0, -1.0, -0.5, 1.4, 2.0]), [true, false, false]);
+    assert_eq!(grows([-8.0, -0.6, -0.5, 2.0, 3.0]), [true, true, false]);
 }
 
 #[test]

@@ -79,7 +79,6 @@ fn the_geometric_median_is_a_fixed_point() {
     let mut lengths: Vec<f64> = pull.iter().map(|pull| 1.0 / pull).collect();
     lengths.sort_by(f64::total_cmp);
     // Seen: MOVED of the median distance.
-    println!("{}", moved / lengths[7]);
     assert!(moved <= 2e-6 * lengths[7], "{moved} of {lengths:?}");
 }
 

@@ -127,7 +127,6 @@ fn patched_inputs_stand_out() {
         of_sort.count() as f64 / 150.0
     };
     let (tpr, fpr) = (flagged(true), flagged(false));
-    println!("accuracy {accuracy}, success {success}, auroc {auroc}, tpr {tpr}, fpr {fpr}");
     // Seen: accuracy 0.826, success 0.988, auroc 0.968, 91 % of the patched inputs and 0.7 % of the others flagged.
     assert!(accuracy > 0.75 && success > 0.9, "{accuracy} {success}");
     assert!(auroc > 0.85 && tpr > 0.6 && fpr < 0.12, "{auroc} {tpr} {fpr}");

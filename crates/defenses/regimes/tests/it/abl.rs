@@ -3,7 +3,8 @@ use aconite_regimes::abl::{Abl, Ascent};
 use aconite_regimes::mixup::Mixup;
 use tch::{Kind, Tensor};
 
-use crate::{count, fit, images, learner, patterns, refused};
+use crate::support::{count, images, learner, patterns};
+use crate::{fit, refused};
 
 // lg = (torch.arange(24.)*1.3).sin().view(6, 4)*3; y = torch.tensor([0, 3, 1, 2, 2, 0])
 // l = F.cross_entropy(lg, y, reduction="none")

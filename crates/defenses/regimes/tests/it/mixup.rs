@@ -2,7 +2,8 @@ use aconite_core::{Batch, Learner, Seed, Silent, Steps};
 use aconite_regimes::mixup::Mixup;
 use tch::{Kind, Tensor};
 
-use crate::{count, fit, learner, patterns, refused};
+use crate::support::{count, learner, patterns};
+use crate::{fit, refused};
 
 /// Six rows that say who they are: row i is 1 at place i.
 fn batch(labels: &[i64]) -> Batch {

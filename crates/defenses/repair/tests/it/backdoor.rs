@@ -16,7 +16,6 @@ fn pruning_helps_fine_tuning_in_a_plain_net() {
     let prune =
         FinePrune { epochs: tune.epochs, lr: tune.lr, batch_size: tune.batch_size, ..FinePrune::default() };
     let (tuned, pruned) = (scene.after(&tune), scene.after(&prune));
-    println!("accuracy and success: {undefended:?} {bare:?} {tuned:?} {pruned:?}");
     // Seen: 0.840 and 0.982 undefended, 0.817 and 0.972 after pruning alone, 0.823 and 0.874 after fine-tuning alone, 0.806 and
     // 0.306 after both: the patch lives in channels that clothing uses too, and only training after pruning removes it.
     // With the default 100 samples, 10 epochs and rate 0.01 fine-tuning leaves 0.976 and fine-pruning 0.961.
@@ -33,7 +32,6 @@ fn attention_distillation_helps_in_a_residual_net() {
     let tuned = scene.after(&FineTune { lr: 0.05, batch_size: 64, ..FineTune::default() });
     let pruned = scene.after(&FinePrune { lr: 0.05, batch_size: 64, ..FinePrune::default() });
     let taught = scene.after(&Nad { lr: 0.05, ..Nad::default() });
-    println!("accuracy and success: {undefended:?} {tuned:?} {pruned:?} {taught:?}");
     // Seen: 0.735 and 0.970 undefended, 0.742 and 0.989 after fine-tuning, 0.725 and 0.990 after fine-pruning, 0.698 and 0.234
     // after distillation: of the three only the last one does anything here. At a rate of 0.03 it leaves 0.808. In
     // `small_cnn`, whose maps no normalisation keeps in bounds, it diverges at rates at which the others train.

@@ -3,7 +3,8 @@ use aconite_repair::fine_prune::FinePrune;
 use aconite_train::{input, pixels};
 use tch::{Kind, Tensor, no_grad};
 
-use crate::{count, images, learner, mend, named, patterns, refused};
+use crate::support::{count, images, learner, patterns};
+use crate::{mend, named, refused};
 
 /// Prunes only.
 fn bare(max_drop: f64) -> FinePrune {

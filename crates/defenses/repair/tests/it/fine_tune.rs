@@ -2,7 +2,8 @@ use aconite_core::{Defense, Knowledge, Learner, Pace, Rate, Silent};
 use aconite_repair::fine_tune::FineTune;
 use aconite_train::victims;
 
-use crate::{count, images, learner, mend, named, patterns, refused, values};
+use crate::support::{count, images, learner, patterns};
+use crate::{mend, named, refused, values};
 
 // X = torch.tensor([[(37*i + 91*j + 11) % 256 for j in range(4)] for i in range(5)]) / 127.5 - 1
 // y = torch.tensor([0, 1, 2, 1, 0]); a = lambda n: torch.arange(n, dtype=torch.float32)

@@ -5,7 +5,8 @@ use aconite_repair::nad::{Distance, Nad};
 use aconite_train::{input, pixels};
 use tch::{Kind, Tensor, no_grad};
 
-use crate::{count, learner, mend, patterns, refused, values};
+use crate::support::{count, learner, patterns};
+use crate::{mend, refused, values};
 
 // t = torch.arange(24.).sin().view(2, 3, 2, 2); s = (torch.arange(24.)*.7).cos().view(2, 3, 2, 2)
 // A = lambda m, p: m.abs().pow(p).sum(1).flatten(1); Q = lambda m, p: A(m, p) / A(m, p).norm(dim=1, keepdim=True)
