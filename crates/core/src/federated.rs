@@ -17,7 +17,7 @@ pub type Reader<'a> = dyn Fn(&Tensor) -> Result<Reading> + 'a;
 pub struct Updates<'a> {
     /// f32, n × d.
     pub matrix: &'a Tensor,
-    /// The number of each row's client among all clients, ascending.
+    /// The number of each row's client among all clients, ascending; empty after a mixing, whose rows are nobody's.
     pub clients: &'a [usize],
     /// How many malicious clients the server is told to expect among them, where its rule is told.
     pub malicious: Option<usize>,

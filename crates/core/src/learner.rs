@@ -66,6 +66,11 @@ pub trait Learner {
         true
     }
 
+    /// Whether its models have stages whose output is a map of channels.
+    fn has_maps(&self, _info: &Info) -> bool {
+        false
+    }
+
     /// How much its models compute and hold, for estimates of cost. Zeros where that is not what costs.
     fn work(&self, _info: &Info) -> Work {
         Work::default()

@@ -78,7 +78,7 @@ impl Federation<'_> {
             _ => None,
         };
         let mut mixed = matrix.shallow_clone();
-        let mut named = clients.to_vec();
+        let (mut named, mut rows) = (clients.to_vec(), clients.len());
         // What it was told before the first round, and not who attacks in this one.
         let mut malicious = self.told.then(|| expected(self.common));
         let mut mixtures: Option<Tensor> = None;
@@ -94,14 +94,16 @@ impl Federation<'_> {
                 root: root.as_ref(),
                 reads: None,
             };
-            let (rows, expected) = mixing.counts(named.len(), malicious)?;
+            let (made, expected) = mixing.counts(rows, malicious)?;
             let weights = mixing.weights(&updates)?;
             mixed = mix(&mixed, &weights)?;
             mixtures = Some(match mixtures {
                 Some(before) => weights.f_matmul(&before)?,
                 None => weights,
             });
-            named = (0..rows).collect();
+            // The rows are nobody's from here on.
+            named.clear();
+            rows = made;
             malicious = expected;
         }
         let updates = Updates {

@@ -207,7 +207,9 @@ fn like(stage: &Stage) -> Key {
         StageName::Poison => json!([stage.name, threads, data, of("/attack"), victim]),
         StageName::Fit | StageName::Surrogate => {
             let parts: Vec<&str> = stage.inputs.iter().map(|(part, _)| part.as_str()).collect();
-            json!([stage.name, threads, data, victim, train, optimizer, parts, regime, of("/fold/of")])
+            let federated = (of("/federation"), of("/rule"), kind("attack"));
+            let fold = of("/fold/of");
+            json!([stage.name, threads, data, victim, train, optimizer, parts, regime, fold, federated])
         }
         StageName::Features => json!([stage.name, threads, data, victim, precision]),
         StageName::Filter => json!([stage.name, threads, data, of("/defense")]),

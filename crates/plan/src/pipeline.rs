@@ -297,6 +297,19 @@ impl Plan {
         }
         if parts.facts.federated {
             settings["federation"] = parts.part("federation");
+            // Who is malicious means nothing where nobody attacks and no rule is told how many there are.
+            if !route.attacked
+                && !route.steps.iter().any(|s| s.role == StepRole::Rule)
+                && let Some(federation) = settings["federation"].as_object_mut()
+            {
+                for key in ["malicious", "malicious_share", "attackers_see", "attack_from", "attack_until"] {
+                    federation.shift_remove(key);
+                }
+            }
+            // Rounds take the place of epochs.
+            if let Some(train) = settings["train"].as_object_mut() {
+                train.shift_remove("epochs");
+            }
             for section in ["federation", "federation.partition"] {
                 settings["versions"][section] = parts.version(section);
             }
@@ -305,7 +318,7 @@ impl Plan {
             settings["versions"]["rule"] = rules.iter().map(|rule| Value::from(rule.version)).collect();
             settings["attack"] = attack(parts, route);
             settings["versions"]["attack"] = parts.version("attack");
-            settings["evaluate"] = parts.part("evaluate");
+            settings["evaluate"] = json!({ "asr_scope": parts.part("evaluate")["asr_scope"] });
         }
         if let Some(regime) = regime.filter(|r| r.told) {
             let mut told = json!({});

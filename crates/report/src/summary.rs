@@ -163,11 +163,12 @@ fn group(point: usize, mut rows: Vec<&CellRow>, labels: &Labels) -> Option<Point
     })
 }
 
-/// The share of malicious clients that a federation is set up with.
+/// The share of malicious clients that a federation has: of a share that is set, the whole clients in it.
 fn malicious(row: &CellRow) -> Option<f64> {
     let number = |key: &str| row.setting(&format!("federation.{key}"))?.as_f64();
-    let of_count = number("malicious").zip(number("clients")).map(|(bad, all)| bad / all);
-    of_count.or_else(|| number("malicious_share")).filter(|share| share.is_finite())
+    let all = number("clients")?;
+    let count = number("malicious").or_else(|| Some((number("malicious_share")? * all + 1e-9).floor()))?;
+    Some(count / all).filter(|share| share.is_finite())
 }
 
 /// JSON with sorted keys.

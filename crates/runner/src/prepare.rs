@@ -128,6 +128,16 @@ pub(crate) fn prepare(
         let mut passes = Passes { poison: attack.passes(&data.info, training), ..Passes::default() };
         let defended = defend(settings, &data.info, learner.as_ref(), schema)
             .map_err(|(section, e)| located(experiment, point, section, e))?;
+        for defense in &defended.built {
+            if attack.feeds() && matches!(defense.role(), Role::Regime(regime) if !regime.takes_feed()) {
+                let attacks = settings["attack"]["kind"].as_str().unwrap_or_default();
+                let message =
+                    format!("the defense trains on parts of the rows, and {attacks} feeds every batch anew");
+                let error = aconite_core::Error::new(message)
+                    .hint("choose an attack on fixed rows, or another defense");
+                return Err(located(experiment, point, "defense", error));
+            }
+        }
         federated::check(
             federation.as_ref(),
             attack.as_ref(),
@@ -278,10 +288,12 @@ fn defend(
     for (n, defense) in built.into_iter().enumerate() {
         defense.check(info).map_err(at(n))?;
         let role = role(defense.as_ref());
-        check_victim(kind(n), defense.as_ref(), learner, settings).map_err(|(section, e)| match section {
-            "defense" => at(n)(e),
-            other => (other, e),
-        })?;
+        check_victim(kind(n), defense.as_ref(), learner, info, settings).map_err(
+            |(section, e)| match section {
+                "defense" => at(n)(e),
+                other => (other, e),
+            },
+        )?;
         let Some(role) = role else { continue };
         let knowledge = defense.knowledge();
         for word in knowledge.iter().map(|k| k.name().to_owned()) {
@@ -325,6 +337,7 @@ fn check_victim(
     kind: &str,
     defense: &dyn aconite_core::Defense,
     learner: &dyn Learner,
+    info: &Info,
     settings: &Value,
 ) -> Result<(), Refusal> {
     let victim = settings["victim"]["kind"].as_str().unwrap_or_default();
@@ -332,6 +345,14 @@ fn check_victim(
         let message = format!("{kind} {what}, and {victim} is no net");
         Err(("defense", aconite_core::Error::new(message).hint("choose a net as victim")))
     };
+    if matches!(defense.role(), Role::Repair(repair) if repair.reads_maps() && !learner.has_maps(info)) {
+        let message = format!("{kind} works on the maps of a convolutional net, and {victim} has none");
+        let error = aconite_core::Error::new(message);
+        return Err((
+            "defense",
+            error.hint("choose a convolutional net as victim, or fine_tune, which mends any net"),
+        ));
+    }
     let regime = match defense.role() {
         Role::Filter(filter) if filter.reads().model && !learner.has_features() => {
             let message = format!("{kind} reads features, and this victim shows none");
@@ -341,7 +362,7 @@ fn check_victim(
                     .hint("name the method that gives them: features = \"features\""),
             ));
         }
-        Role::Repair(_) | Role::ModelDetector(_) if !learner.takes_steps() => {
+        Role::Repair(_) | Role::InputDetector(_) | Role::ModelDetector(_) if !learner.takes_steps() => {
             return net("looks into the model");
         }
         Role::Regime(regime) => regime.needs_steps(),

@@ -243,6 +243,21 @@ impl Learner for SgdLearner {
         self.net.has_features()
     }
 
+    fn has_maps(&self, info: &Info) -> bool {
+        let mut params = Params::fresh(Seed(0));
+        // What cannot be built fails in `check`, not here.
+        let Ok(shape) = shape(info) else { return false };
+        let Ok(network) = self.net.build(&mut params, shape, info.classes.len()) else { return false };
+        let mut found = false;
+        let _ = no_grad(|| {
+            network.features_with(&probe(shape), Mode { train: false, kind: Kind::Float }, &mut |_, out| {
+                found |= out.dim() == 4;
+                out
+            })
+        });
+        found
+    }
+
     fn work(&self, info: &Info) -> Work {
         let classes = info.classes.len();
         let mut params = Params::fresh(Seed(0));

@@ -57,6 +57,11 @@ pub trait Regime: Debug + Send + Sync {
     /// The numbers stopped being finite, or the victim is not trained as the regime needs.
     fn fit(&self, training: &Training<'_>, watch: &mut dyn Observer) -> Result<Box<dyn Model>>;
 
+    /// Whether an adversary who feeds every batch anew can do so all the while.
+    fn takes_feed(&self) -> bool {
+        true
+    }
+
     /// Rebuilds its model from what [`Model::tensors`] gave: by default a model of the victim.
     ///
     /// # Errors

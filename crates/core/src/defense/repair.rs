@@ -30,6 +30,11 @@ pub trait Repair: Debug + Send + Sync {
     /// How many clean samples it is given, as a share of the training set; 0 for a repair without data.
     fn clean(&self) -> Rate;
 
+    /// Whether it works on the maps of a convolutional network.
+    fn reads_maps(&self) -> bool {
+        false
+    }
+
     /// Mends the model.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use crate::matrix::Matrix;
 use crate::require;
 
 /// Averages updates in random groups of s before the rule sees them, which makes honest ones more alike.
@@ -51,6 +52,8 @@ impl Mixing for Bucketing {
     }
 
     fn weights(&self, updates: &Updates<'_>) -> Result<Tensor> {
+        // One bad update would be in no bucket that is named.
+        Matrix::of(updates)?.check_finite()?;
         let n = updates.len();
         let (buckets, _) = self.counts(n, updates.malicious)?;
         let order = updates.seed.derive("buckets").shuffled(&(0..n).collect::<Vec<_>>());

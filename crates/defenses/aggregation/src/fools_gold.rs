@@ -22,7 +22,8 @@ use crate::require;
 /// Where we differ: similarity counts all parameters alike (the paper offers to weigh those of the output layer);
 /// v_i/v_j is cut to [0, 1], since a negative ratio would turn unlike updates into like ones; and if no client has
 /// any weight, because all point the same way, all weigh the same. The history is a second matrix of the updates'
-/// size; in rounds in which only some clients take part, their rows are copied.
+/// size; in rounds in which only some clients take part, their rows are copied. Behind `bucketing`, whose groups are drawn
+/// anew in every round, sums over rounds mean nothing: set `history = false` there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FoolsGold {

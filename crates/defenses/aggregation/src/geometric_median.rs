@@ -21,7 +21,7 @@ use crate::require;
 /// Every z is a weighted mean of updates, and its distance to an update follows from those between updates:
 /// ‖z − x_i‖² = Σ_j w_j d_ij − ½ Σ_jk w_j w_k d_jk with the squared distances d. So a step costs n² operations instead
 /// of two passes over the matrix. At the end the distances to z are measured, and what they differ by is put right
-/// and the steps resumed, until the measured ones move z by less than 10⁻⁶ of the median distance (or than f32 can
+/// and the steps begun again, until the measured ones move z by less than 10⁻⁶ of the median distance (or than f32 can
 /// say).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -26,8 +26,8 @@ use crate::trimmed_mean::trimmed_mean_of;
 /// the reading with all updates has above that: the f updates with the largest impact are rejected, by `loss` (LFR),
 /// by `error` rate (ERR) or by either (`union`, which rejects up to 2f). z is `rule` of the others, with the same f.
 ///
-/// The models read are the global weights plus the aggregate, as with a server learning rate of 1. Equal impacts,
-/// which all but one update have with Krum: those rejected are drawn. Needs n ≥ 2f + 1, and what `rule` needs of the n − f (n − 2f)
+/// The models read are the global weights plus the aggregate, as with a server learning rate of 1. Of equal impacts,
+/// which most updates have with Krum, those rejected are drawn. Needs n ≥ 2f + 1, and what `rule` needs of the n − f (n − 2f)
 /// that remain. The weights reported are equal for what remains, or Krum's choice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_median_needs_fewer_comparisons_than_an_order() {
-        // Batcher's network of 100 has 1077 comparators: of 16 it has 63, of 8 it has 19 (Knuth, 5.2.2).
+        // Batcher's network of 16 has 63 comparators, of 8 it has 19 (Knuth, 5.2.2).
         assert_eq!(Network::new(8, 0..8).0.len(), 19);
         assert_eq!(Network::new(16, 0..16).0.len(), 63);
         assert!(Network::new(100, 49..51).0.len() < Network::new(100, 0..100).0.len());

@@ -19,14 +19,13 @@ pub(crate) fn clients(rule: &str, n: usize, f: usize, factor: usize, plus: usize
     if n >= needed {
         return Ok(());
     }
-    let times = if factor == 1 { String::new() } else { factor.to_string() };
     let hint = match n.checked_sub(plus) {
         Some(rest) => format!("with {n} clients f can be at most {}", rest / factor),
         None => format!("it takes at least {plus} clients"),
     };
     Err(Error::at(
         "f",
-        format!("{rule} needs n ≥ {times}f + {plus} clients: {needed} for f = {f}, but there are {n}"),
+        format!("{rule} needs n ≥ {factor}f + {plus} clients: {needed} for f = {f}, but there are {n}"),
     )
     .hint(hint))
 }

@@ -26,7 +26,8 @@ use crate::ensemble::{Ensemble, Voter, counts};
 /// not trained on: its model always predicts that class. An empty part, and one on which training fails, abstains;
 /// the proof holds, since it takes one row to change what a part says and each part says one thing at most. Only
 /// if training fails on all parts is that an error. An adversary in the input pipeline is not fed: the
-/// proof is about training sets.
+/// proof is about training sets, of rows as the victim gets them. Columns that are scaled by statistics of all rows
+/// (`standardise`) let one raw row move all others, and the proof does not speak of that.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dpa {

@@ -82,6 +82,13 @@ impl Defense for Strip {
 
     fn check(&self, info: &Info) -> Result<()> {
         info.shape()?;
+        // The blends of an input are looked at in one pass.
+        if self.n > BLENDS {
+            return Err(Error::at(
+                "n",
+                format!("{} blends of an input are too many: at most {BLENDS}", self.n),
+            ));
+        }
         for (key, count) in [("n", self.n), ("inputs", self.inputs)] {
             if count == 0 {
                 return Err(Error::at(key, format!("{count} is out of range: at least 1")));

@@ -21,9 +21,10 @@ use tch::{Kind as Element, Reduction, Tensor};
 ///
 /// Nothing is told; the isolated share must be small enough to hold poisons only, and 1 % is the paper's. Sources
 /// disagree: the authors' code takes the sign of ℓ̄, not of each ℓ_i as the paper writes it, isolates for 10 epochs and
-/// unlearns for 5, and the paper has turns at epochs 20 and 80 of 100. As in that code the rate of step 2 falls to a
-/// tenth for the last third of its epochs. The optimiser is the victim's, and starts anew in each step, and so is the
-/// augmentation, in all three steps; ℓ_i are computed as in inference, and of equal ones the earlier row is isolated.
+/// unlearns for 5 at 5e-4, and the paper has turns at epochs 20 and 80 of 100. As in that code the rate of step 2 falls to a
+/// tenth for the last third of its epochs. The optimiser is the victim's, and starts anew in each step and again where
+/// the rate falls; so is the augmentation, in all three steps. ℓ_i are computed as in inference, and of equal ones the
+/// earlier row is isolated. An attack that feeds every batch anew is refused: isolation would rank rows that nobody saw.
 ///
 /// Two things to know of small runs. `lga` lifts poisons to γ as well, so that after many epochs the ranking says
 /// nothing, where `batch_lga` keeps it. And ascent needs a loss that is not flat: in nets with batch normalisation a
@@ -80,7 +81,7 @@ impl Default for Abl {
             finetune_epochs: 60,
             unlearn_epochs: 20,
             lr: 0.1,
-            unlearn_lr: 5e-4,
+            unlearn_lr: 1e-4,
             batch_size: 64,
         }
     }
@@ -171,6 +172,10 @@ impl Defense for Abl {
 }
 
 impl Regime for Abl {
+    fn takes_feed(&self) -> bool {
+        false
+    }
+
     fn fit(&self, training: &Training<'_>, watch: &mut dyn Observer) -> Result<Box<dyn Model>> {
         let mut held = Held(self);
         let course = Course {

@@ -44,14 +44,14 @@ impl Mixup {
     ///
     /// # Errors
     /// The distribution does not exist.
-    pub fn steps(&self, seed: Seed) -> Result<Mixing> {
+    pub fn steps(&self, seed: Seed) -> Result<Blending> {
         let wrong = || Error::at("alpha", format!("an alpha of {} is not above 0 and finite", self.alpha));
         if !(self.alpha.is_finite() && self.alpha > 0.0) {
             return Err(wrong());
         }
         let beta = Beta::new(self.alpha, self.alpha).map_err(|_| wrong())?;
         let (shares, pairs) = (seed.derive("shares").rng(), seed.derive("pairs"));
-        Ok(Mixing { beta, shares, pairs, batches: 0, share: 1.0, others: None })
+        Ok(Blending { beta, shares, pairs, batches: 0, share: 1.0, others: None })
     }
 }
 
@@ -75,7 +75,7 @@ impl Regime for Mixup {
 
 /// Training on blends.
 #[derive(Debug)]
-pub struct Mixing {
+pub struct Blending {
     beta: Beta<f64>,
     shares: ChaCha8Rng,
     pairs: Seed,
@@ -87,14 +87,14 @@ pub struct Mixing {
     others: Option<Tensor>,
 }
 
-impl Mixing {
+impl Blending {
     /// λ of the present batch.
     pub fn share(&self) -> f64 {
         self.share
     }
 }
 
-impl Steps for Mixing {
+impl Steps for Blending {
     fn batch(&mut self, batch: Batch) -> Result<Batch> {
         let n = batch.labels.size()[0] as usize;
         self.share = self.beta.sample(&mut self.shares);

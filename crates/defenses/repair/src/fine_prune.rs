@@ -133,6 +133,10 @@ impl Defense for FinePrune {
 }
 
 impl Repair for FinePrune {
+    fn reads_maps(&self) -> bool {
+        true
+    }
+
     fn clean(&self) -> Rate {
         self.clean
     }

@@ -26,7 +26,7 @@ use crate::samples;
 /// default, since with the norm the same weights drown the cross-entropy. The last weight goes to the last stage
 /// with maps, the one before to the one before, and so on: in a net with a stem and three groups each group has
 /// its own, as in the paper; earlier stages have none, and spare weights are unused. The paper's rate falls from 0.1
-/// by a tenth every two epochs; here it is constant, under the victim's own optimiser.
+/// to a tenth every two epochs; here it is constant, under the victim's own optimiser.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Nad {
@@ -144,6 +144,10 @@ impl Defense for Nad {
 }
 
 impl Repair for Nad {
+    fn reads_maps(&self) -> bool {
+        true
+    }
+
     fn clean(&self) -> Rate {
         self.clean
     }

@@ -35,6 +35,9 @@ impl Reader {
             if weight.dim() != 2 || weight.size()[1] % channels != 0 {
                 continue;
             }
+            if !bool::try_from(weight.f_isfinite()?.f_all()?)? {
+                return Err(Error::new(format!("{name} of the model is not finite: it has diverged")));
+            }
             let whole = weight.detach().copy();
             let reader = Self { name, weight, whole, channels };
             let reads = halves(channels).all(|keep| reader.is_mask(network, stage, &maps, &keep));

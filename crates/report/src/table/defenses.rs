@@ -1,8 +1,6 @@
 //! Tables of how attacks and defenses come to their numbers: what an attack changes, filters and detectors, control
 //! arms, certificates, federations.
 
-use aconite_record::metric;
-
 use super::{Table, has, names, signed, text};
 use crate::format::{heading, stat};
 use crate::study::Study;
@@ -45,8 +43,6 @@ const FEDERATION: [&str; 9] = [
 enum Column {
     /// A metric over the seeds.
     Metric(String),
-    /// A metric that is a share, in percent.
-    Share(&'static str),
     /// Its difference to that of the random filter, paired by seed.
     Difference(&'static str),
 }
@@ -59,7 +55,6 @@ impl Column {
     fn heading(&self) -> String {
         match self {
             Self::Metric(name) => heading(name),
-            Self::Share(name) => format!("{} (%)", metric::find(name).map_or(*name, |m| m.label)),
             Self::Difference(_) => "vs random".into(),
         }
     }
@@ -67,8 +62,6 @@ impl Column {
     fn text(&self, point: &Point) -> String {
         match self {
             Self::Metric(name) => text(point, name),
-            // Written as clean accuracy is.
-            Self::Share(name) => point.shown(name).map(|s| stat("clean_accuracy", &s)).unwrap_or_default(),
             Self::Difference(metric) => {
                 point.versus_random(metric).map(|s| signed(stat(metric, &s))).unwrap_or_default()
             }
@@ -176,7 +169,7 @@ pub(crate) fn certificates(study: &Study) -> Option<Table> {
 pub(crate) fn federations(study: &Study) -> Option<Table> {
     let points = || study.points.iter().filter(|p| p.federated());
     let has = |m: &str| points().any(|p| p.stat(m).is_some());
-    let mut columns: Vec<Column> = FEDERATION.into_iter().filter(|m| has(m)).map(Column::Share).collect();
+    let mut columns: Vec<Column> = FEDERATION.into_iter().filter(|m| has(m)).map(Column::metric).collect();
     columns.extend(has("seconds_round").then(|| Column::metric("seconds_round")));
     of_points(study, points(), &columns, &FEDERATION.map(str::to_owned))
 }

@@ -85,6 +85,11 @@ pub(crate) fn craft(args: &cli::Craft) -> Result<Exit> {
     let rows = honest.size()[0] as usize;
     let [n, m] = counts;
     let m = m.or_else(|| n.map(|n| n.saturating_sub(rows))).unwrap_or(1);
+    // More than this is a slip of the pen, and a matrix that no memory holds.
+    let most = 1_000_000;
+    if m > most {
+        return Err(Error::new(format!("m = {m} malicious clients are too many: at most {most}")).into());
+    }
     let n = n.unwrap_or(rows + m);
     if m == 0 || n != rows + m {
         return Err(Error::new(format!(
@@ -102,7 +107,10 @@ pub(crate) fn craft(args: &cli::Craft) -> Result<Exit> {
             );
         }
         // Without any, malicious clients would send what honest ones send on average.
-        None => honest.mean_dim([0i64].as_slice(), true, Kind::Float).repeat([m as i64, 1]),
+        None => honest
+            .f_mean_dim([0i64].as_slice(), true, Kind::Float)
+            .and_then(|mean| mean.f_expand([m as i64, -1].as_slice(), false))
+            .map_err(|e| wrong(&args.input, &e.to_string()))?,
     };
     let global = vector(&mut named, "global", &honest, &args.input)?;
     let global = global.unwrap_or_else(|| Tensor::zeros([honest.size()[1]], (Kind::Float, honest.device())));

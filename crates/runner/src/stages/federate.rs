@@ -1,8 +1,8 @@
 //! A federation's `fit`: its rounds, each looked at on the test set, resumed where an interrupted run kept its state.
 
 use aconite_core::{
-    Aggregator, Course, Dataset, Defense, Error, Goal, Learner, Mixing, NamedTensors, Observer, Pace, Result,
-    Role, Seed, Silent, best_class, metrics,
+    Aggregator, Course, Defense, Error, Goal, Learner, Mixing, NamedTensors, Observer, Pace, Result, Role,
+    Silent, best_class, metrics,
 };
 use aconite_data::Split;
 use aconite_federated::{Federation, Round, Snapshot, Trainer, Watch};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::evaluate::{Misread, Triggered};
 use super::fit::MODEL;
-use super::workshop::seed;
+use super::workshop::{clean_rows, seed};
 use super::{Failure, Output, Workshop};
 use crate::{families, tensors};
 
@@ -41,7 +41,7 @@ pub(super) fn compute(
     let server = Server::of(&rules, mean.as_ref())?;
     let seed = seed(stage);
     let samples = match server.samples() {
-        Some(count) => Some(samples(&split.train, count, seed)?),
+        Some(count) => Some(clean_rows(&split.train, count, seed)?),
         None => None,
     };
     let lr = |round: usize, rounds: usize| sgd.optimizer.lr() * sgd.schedule.factor(round, rounds, 1);
@@ -64,7 +64,7 @@ pub(super) fn compute(
     let start = sgd.fit_with(&split.train.select(&[0])?, seed, none, &mut Silent)?.tensors();
     let exam = Exam::new(stage, &split, attack.as_deref())?;
     let kept = Kept { store: &shop.store, stage };
-    let from = kept.latest(settings.common.rounds, settings.common.checkpoint_every);
+    let from = kept.latest(settings.common.rounds);
     let rows = from.as_ref().map(|(_, rows)| rows.clone()).unwrap_or_default();
     let mut diary = Diary {
         rows,
@@ -78,7 +78,7 @@ pub(super) fn compute(
     let model = federation.run(&start, from.as_ref().map(|(snapshot, _)| snapshot), &mut diary)?;
     let rows = diary.rows;
     let (parts, malicious) = federation.clients()?;
-    kept.forget(settings.common.rounds, settings.common.checkpoint_every);
+    kept.forget(settings.common.rounds);
     let classes = |rows: &Vec<usize>| {
         let mut counts = vec![0usize; split.train.num_classes()];
         rows.iter().for_each(|&row| counts[split.train.labels()[row]] += 1);
@@ -91,12 +91,6 @@ pub(super) fn compute(
     let value = json!({ "rows": split.train.len(), "federation": course });
     let text = serde_json::to_vec(&record).map_err(|e| Failure::Failed(e.to_string()))?;
     Ok(Output { value, files: vec![(MODEL.into(), tensors::encode(&model)?), (ROUNDS.into(), text)] })
-}
-
-/// Clean training rows that the server has.
-fn samples(train: &Dataset, count: usize, seed: Seed) -> Result<Dataset> {
-    let all: Vec<usize> = (0..train.len()).collect();
-    train.select(&seed.derive("clean samples").choose(&all, count.min(train.len())))
 }
 
 /// The rule of a server, what mixes the updates before it, and whether they are told something.
@@ -232,9 +226,10 @@ impl Kept<'_> {
     }
 
     /// The last state that is whole.
-    fn latest(&self, rounds: usize, every: usize) -> Option<(Snapshot, Vec<RoundRow>)> {
+    fn latest(&self, rounds: usize) -> Option<(Snapshot, Vec<RoundRow>)> {
+        // After any round: how often it was kept is no part of the key and may have been another setting.
         // A damaged one is passed over: the one before it does.
-        (1..rounds).rev().filter(|round| round % every == 0).find_map(|round| {
+        (1..rounds).rev().find_map(|round| {
             let entry = self.store.get(&self.key(round)).ok()??;
             let tensors = tensors::decode(&entry.read(STATE).ok()?).ok()?;
             let rows: Vec<RoundRow> =
@@ -244,8 +239,8 @@ impl Kept<'_> {
     }
 
     /// Removes the states of a federation that is through.
-    fn forget(&self, rounds: usize, every: usize) {
-        for round in (1..rounds).filter(|round| round % every == 0) {
+    fn forget(&self, rounds: usize) {
+        for round in 1..rounds {
             // What cannot be removed is garbage that `store gc` takes.
             let _ = self.store.remove(&self.key(round));
         }

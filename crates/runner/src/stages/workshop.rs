@@ -28,6 +28,12 @@ pub(crate) struct Workshop {
     poisoned: Vec<(String, Rc<Poisoned>)>,
 }
 
+/// So many clean training rows, drawn by the cell's seed: the same for all who are given as many.
+pub(super) fn clean_rows(train: &Dataset, count: usize, seed: Seed) -> aconite_core::Result<Dataset> {
+    let all: Vec<usize> = (0..train.len()).collect();
+    train.select(&seed.derive("clean samples").choose(&all, count))
+}
+
 impl Workshop {
     pub(crate) fn new(store: Store) -> Self {
         Self {
@@ -147,13 +153,11 @@ impl Workshop {
         Ok(told)
     }
 
-    /// Clean training rows for a repair or a detector, a share of all rows drawn by seed, as many of each class.
+    /// Clean training rows for a repair or a detector, a share of all rows.
     pub(crate) fn clean_samples(&mut self, stage: &Stage, share: Rate) -> Result<Dataset, Failure> {
         let train = &self.split(stage)?.train;
         let count = share.count(train.len());
-        let all: Vec<usize> = (0..train.len()).collect();
-        let rows = seed(stage).derive("clean samples").choose(&all, count);
-        train.select(&rows).map_err(|_| {
+        clean_rows(train, count, seed(stage)).map_err(|_| {
             let message =
                 format!("{} of {} training rows are no clean sample at all", share.get(), train.len());
             Error::new(message).hint("raise the share of clean samples").into()

@@ -78,7 +78,6 @@ fn the_geometric_median_is_a_fixed_point() {
     let moved = step.iter().map(|v| v * v).sum::<f64>().sqrt();
     let mut lengths: Vec<f64> = pull.iter().map(|pull| 1.0 / pull).collect();
     lengths.sort_by(f64::total_cmp);
-    // Seen: MOVED of the median distance.
     assert!(moved <= 2e-6 * lengths[7], "{moved} of {lengths:?}");
 }
 
@@ -94,6 +93,8 @@ fn narrow_matrices_work() {
             sorted.sort_by(f32::total_cmp);
             assert_eq!(*value, f64::from(sorted[2]));
         }
-        first(&Krum { f: Some(1) }, &round).unwrap();
+        let picked = numbers(&first(&Krum { f: Some(1) }, &round).unwrap().update);
+        let rows = values.chunks_exact(d).map(|row| row.iter().map(|&v| f64::from(v)).collect::<Vec<_>>());
+        assert!(rows.into_iter().any(|row| row == picked), "{d}");
     }
 }

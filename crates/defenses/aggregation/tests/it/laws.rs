@@ -44,7 +44,6 @@ fn directed() -> Vec<Box<dyn Defense>> {
     vec![
         Box::new(FoolsGold::default()),
         Box::new(Flame { lambda: 0.0, compare: Compared::Updates }),
-        Box::new(Flame { lambda: 0.0, compare: Compared::Models }),
         Box::new(SignGuard { coordinates: 0.5, ..SignGuard::default() }),
     ]
 }

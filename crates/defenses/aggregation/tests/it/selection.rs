@@ -170,9 +170,9 @@ fn lfr_rejects_as_in_numpy() {
     }
 }
 
-/// With Krum all updates but its choice have the same impact, so whom it rejects is drawn; the choice stays.
+/// With Krum most updates have the same impact, and those rejected are drawn: by the seed, and one row is chosen.
 #[test]
-fn lfr_with_krum_draws_among_equals() {
+fn lfr_with_krum_chooses_one_row_by_the_seed() {
     let mut round = Round::of(tensor(&X));
     let rule = Lfr { f: Some(2), rule: Inner::Krum, ..Lfr::default() };
     let all = |round: &mut Round| {
