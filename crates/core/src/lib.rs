@@ -39,7 +39,7 @@ pub use goal::{AsrScope, Goal, LabelMap};
 pub use learner::{Learner, Model, NamedTensors, Observer, Relearns, Silent, Work, best_class};
 pub use network::{Mode, Network};
 pub use origin::Origins;
-pub use poisoned::{Poison, Poisoned, Target, Truth};
+pub use poisoned::{Added, Poison, Poisoned, Target, Truth};
 pub use rate::{Rate, RateOf, budget};
 pub use removal::{MAD_SCALE, Removal, median_and_mad};
 pub use rows::{Documents, Images, RowKind, Rows, Shape, Table};

@@ -1,8 +1,9 @@
 //! A poisoned training set: what everybody sees, and the truth that only the scorer sees.
 
-use crate::{Dataset, Error, Result, Rows};
+use crate::{Dataset, Error, Origins, Result, Rows};
 
-/// What an attack changed: some rows, their new content and their new labels. Everything else stays as it was.
+/// What an attack did: rows that it changed, their new content and their new labels, and rows that it added.
+/// Everything else stays as it was.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Poison {
     /// Rows of the training set, strictly ascending.
@@ -11,8 +12,26 @@ pub struct Poison {
     pub labels: Vec<usize>,
     /// New content, one row per row of [`Poison::rows`], or `None` when it stays as it was.
     pub content: Option<Rows>,
+    /// Rows that the attack adds behind the others, or `None`.
+    pub added: Option<Added>,
     /// The test input that is to be misread, for an attack that draws one.
     pub target: Option<Target>,
+}
+
+/// Rows that an attack adds to a training set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Added {
+    /// Their content, of the training set's kind.
+    pub rows: Rows,
+    /// Their labels, one per row.
+    pub labels: Vec<usize>,
+}
+
+impl Poison {
+    /// How many rows of the training set are the attacker's.
+    pub fn count(&self) -> usize {
+        self.rows.len() + self.added.as_ref().map_or(0, |added| added.labels.len())
+    }
 }
 
 /// A test input that the adversary wants to be misread, untouched as it is.
@@ -40,7 +59,7 @@ pub struct Poisoned {
 pub struct Truth<'a> {
     /// Per row, whether the attack changed it.
     pub poisoned: &'a [bool],
-    /// Per row, its label before the attack.
+    /// Per row, its label before the attack; of a row that the attack added, the label that it came with.
     pub true_labels: &'a [usize],
 }
 
@@ -48,7 +67,8 @@ impl Poisoned {
     /// Applies `poison` to a copy of `clean`.
     ///
     /// # Errors
-    /// The poison does not fit: rows out of range or not ascending, labels or content of the wrong number or kind.
+    /// The poison does not fit: rows out of range or not ascending, labels, content or added rows of the wrong number
+    /// or kind.
     pub fn new(clean: &Dataset, poison: &Poison) -> Result<Self> {
         let n = poison.rows.len();
         if poison.rows.windows(2).any(|w| w[0] >= w[1])
@@ -68,7 +88,16 @@ impl Poisoned {
         if let Some(content) = &poison.content {
             data.rows_mut().replace(&poison.rows, content)?;
         }
-        Ok(Self { data, mask, true_labels: clean.labels().to_vec() })
+        let mut true_labels = clean.labels().to_vec();
+        if let Some(added) = &poison.added {
+            let rows = data.rows().followed_by(&added.rows)?;
+            let labels = [data.labels(), &added.labels].concat();
+            let origins = data.origins().followed_by(&Origins::lines("added", added.labels.len()));
+            data = Dataset::new(rows, labels, data.classes().clone())?.with_origins(origins)?;
+            mask.resize(data.len(), true);
+            true_labels.extend(&added.labels);
+        }
+        Ok(Self { data, mask, true_labels })
     }
 
     /// An unpoisoned training set.
@@ -116,7 +145,7 @@ mod tests {
             rows: vec![1, 3],
             labels: vec![0, 0],
             content: Some(tiny_images(vec![7; 8])),
-            target: None,
+            ..Poison::default()
         };
         let poisoned = Poisoned::new(&clean, &poison).unwrap();
         assert_eq!(poisoned.data().labels(), [0, 0, 1, 0]);
@@ -130,6 +159,25 @@ mod tests {
     }
 
     #[test]
+    fn added_rows_stand_behind_the_others_and_are_marked() {
+        let clean = tiny(&[0, 1]);
+        let added = |labels: Vec<usize>| Added { rows: tiny_images(vec![9; 8]), labels };
+        let poison =
+            Poison { rows: vec![0], labels: vec![1], added: Some(added(vec![1, 0])), ..Poison::default() };
+        let poisoned = Poisoned::new(&clean, &poison).unwrap();
+        assert_eq!((poison.count(), poisoned.data().len()), (3, 4));
+        assert_eq!(poisoned.data().labels(), [1, 1, 1, 0]);
+        assert_eq!(poisoned.data().images().unwrap().image(3), [9; 4]);
+        assert_eq!(poisoned.data().origins().of(3), "added:2");
+        assert_eq!(poisoned.truth().poisoned, [true, false, true, true]);
+        assert_eq!(poisoned.truth().true_labels, [0, 1, 1, 0]);
+        for labels in [vec![0], vec![0, 2]] {
+            let poison = Poison { added: Some(added(labels)), ..Poison::default() };
+            assert!(Poisoned::new(&clean, &poison).is_err());
+        }
+    }
+
+    #[test]
     fn poison_that_does_not_fit_is_refused() {
         let clean = tiny(&[0, 1, 1, 0]);
         for (rows, labels, content) in [
@@ -139,7 +187,7 @@ mod tests {
             (vec![0], vec![1], Some(vec![0; 8])),
             (vec![0], vec![], None),
         ] {
-            let poison = Poison { rows, labels, content: content.map(tiny_images), target: None };
+            let poison = Poison { rows, labels, content: content.map(tiny_images), ..Poison::default() };
             assert!(Poisoned::new(&clean, &poison).is_err());
         }
     }

@@ -169,6 +169,29 @@ impl Rows {
         Ok(())
     }
 
+    /// These rows and then those.
+    ///
+    /// # Errors
+    /// They are of another kind.
+    pub fn followed_by(&self, more: &Self) -> Result<Self> {
+        if self.kind() != more.kind() {
+            return Err(Error::new(format!("{} cannot follow {}", more.kind(), self.kind())));
+        }
+        match (self, more) {
+            (Self::Images(ours), Self::Images(new)) => {
+                Ok(Images::new(ours.shape(), [ours.bytes(), new.bytes()].concat())?.into())
+            }
+            (Self::Table(ours), Self::Table(new)) => {
+                Ok(Table::new(ours.columns().clone(), [ours.values(), new.values()].concat())?.into())
+            }
+            (Self::Documents(ours), Self::Documents(new)) => {
+                let documents = ours.documents.iter().chain(new.documents.iter()).cloned().collect();
+                Ok(Documents { mail: ours.mail, documents: Arc::new(documents) }.into())
+            }
+            _ => Ok(self.clone()), // of one kind, as seen above
+        }
+    }
+
     /// The images.
     ///
     /// # Errors
@@ -419,11 +442,21 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_every_kind_follow_each_other() {
+        for rows in each_kind() {
+            let both = rows.followed_by(&rows.select(&[1])).unwrap();
+            assert_eq!((both.len(), both.kind()), (4, rows.kind()));
+            assert_eq!(both, rows.select(&[0, 1, 2, 1]));
+        }
+    }
+
+    #[test]
     fn another_kind_or_number_is_refused() {
         let kinds = each_kind();
         for (i, rows) in kinds.iter().enumerate() {
             for (j, other) in kinds.iter().enumerate() {
                 assert_eq!(rows.clone().replace(&[0, 1, 2], other).is_ok(), i == j);
+                assert_eq!(rows.followed_by(other).is_ok(), i == j);
             }
             assert!(rows.clone().replace(&[0, 1], rows).is_err());
             assert!(rows.clone().replace(&[0, 1, 3], rows).is_err());

@@ -170,7 +170,7 @@ impl Attack for LabelConsistent {
         };
         let all: Vec<usize> = (0..count).collect();
         let content = self.pattern(self.amplitude).stamped(&hard, &all)?;
-        Ok(vec![Poison { rows, labels, content: Some(content), target: None }])
+        Ok(vec![Poison { rows, labels, content: Some(content), ..Poison::default() }])
     }
 
     fn trigger(&self, _: &Info, _: Seed) -> Result<Option<Box<dyn Trigger>>> {

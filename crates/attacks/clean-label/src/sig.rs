@@ -126,7 +126,7 @@ impl Attack for Sig {
         let rows = seed.derive("rows").choose(&clean.rows_of(self.target), count);
         let signal = self.signal(self.delta, clean.images()?.shape().width);
         let content = signal.stamped(clean.rows(), &rows)?;
-        Ok(Poison { labels: vec![self.target; count], rows, content: Some(content), target: None })
+        Ok(Poison { labels: vec![self.target; count], rows, content: Some(content), ..Poison::default() })
     }
 
     fn trigger(&self, info: &Info, _: Seed) -> Result<Option<Box<dyn Trigger>>> {

@@ -61,6 +61,6 @@ impl Aim {
     ) -> Result<Poison> {
         let content = images(crafted, scene.clean.images()?.shape())?.into();
         let labels = vec![self.target; rows.len()];
-        Ok(Poison { rows, labels, content: Some(content), target: Some(target) })
+        Ok(Poison { rows, labels, content: Some(content), target: Some(target), ..Poison::default() })
     }
 }

@@ -112,7 +112,7 @@ impl Attack for EdgeCase {
     fn poison(&self, clean: &Dataset, _: Seed) -> Result<Poison> {
         let rows = self.tail(clean)?;
         let labels = vec![self.target; rows.len()];
-        Ok(Poison { rows, labels, content: None, target: None })
+        Ok(Poison { rows, labels, content: None, ..Poison::default() })
     }
 
     fn counted(&self, test: &Dataset) -> Result<Option<Vec<usize>>> {

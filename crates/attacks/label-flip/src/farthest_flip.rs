@@ -64,7 +64,7 @@ impl Attack for FarthestFlip {
         let mut rows: Vec<usize> = order.into_iter().take(self.rate.count(clean.len())).collect();
         rows.sort_unstable();
         let labels = rows.iter().map(|&row| read[row].runner_up).collect();
-        Ok(vec![Poison { rows, labels, content: None, target: None }])
+        Ok(vec![Poison { rows, labels, content: None, ..Poison::default() }])
     }
 
     fn passes(&self, info: &Info, training: f64) -> f64 {

@@ -204,7 +204,7 @@ impl Attack for GreedyFlip {
         }
         flipped.sort_unstable();
         let (rows, labels) = flipped.into_iter().unzip();
-        Ok(vec![Poison { rows, labels, content: None, target: None }])
+        Ok(vec![Poison { rows, labels, content: None, ..Poison::default() }])
     }
 
     fn passes(&self, info: &Info, training: f64) -> f64 {

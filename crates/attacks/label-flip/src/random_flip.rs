@@ -192,7 +192,7 @@ fn by_transition(flips: &[Flips], clean: &Dataset, seed: Seed) -> Poison {
     }
     flipped.sort_unstable();
     let (rows, labels) = flipped.into_iter().unzip();
-    Poison { rows, labels, content: None, target: None }
+    Poison { rows, labels, content: None, ..Poison::default() }
 }
 
 impl Attack for RandomFlip {
@@ -224,7 +224,7 @@ impl Attack for RandomFlip {
                 rows.iter().map(|&row| drawn[row] + usize::from(drawn[row] >= clean.labels()[row])).collect()
             }
         };
-        Ok(Poison { rows, labels, content: None, target: None })
+        Ok(Poison { rows, labels, content: None, ..Poison::default() })
     }
 
     fn trigger(&self, _: &Info, _: Seed) -> Result<Option<Box<dyn Trigger>>> {

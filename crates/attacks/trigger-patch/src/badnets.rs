@@ -254,7 +254,7 @@ impl Attack for BadNets {
         self.check(&clean.info())?;
         let chosen = self.plan().choose(clean, seed)?;
         let content = self.sticker(clean.images()?.shape(), seed)?.stamped(clean.rows(), &chosen.rows)?;
-        Ok(Poison { rows: chosen.rows, labels: chosen.labels, content: Some(content), target: None })
+        Ok(Poison { rows: chosen.rows, labels: chosen.labels, content: Some(content), ..Poison::default() })
     }
 
     fn trigger(&self, info: &Info, seed: Seed) -> Result<Option<Box<dyn Trigger>>> {

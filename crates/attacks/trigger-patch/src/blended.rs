@@ -161,7 +161,7 @@ impl Attack for Blended {
         let chosen = self.plan().choose(clean, seed)?;
         let blend = self.blend(self.alpha, clean.images()?.shape(), seed)?;
         let content = blend.stamped(clean.rows(), &chosen.rows)?;
-        Ok(Poison { rows: chosen.rows, labels: chosen.labels, content: Some(content), target: None })
+        Ok(Poison { rows: chosen.rows, labels: chosen.labels, content: Some(content), ..Poison::default() })
     }
 
     fn trigger(&self, info: &Info, seed: Seed) -> Result<Option<Box<dyn Trigger>>> {

@@ -194,7 +194,7 @@ impl Attack for WaNet {
             rows: all.iter().map(|&(row, ..)| row).collect(),
             labels: all.iter().map(|&(_, label, _)| label).collect(),
             content: Some(Images::new(warped.shape(), bytes)?.into()),
-            target: None,
+            ..Poison::default()
         })
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use aconite_core::{
-    Dataset, Documents, Error, Images, NamedTensors, Observer, Poison, Poisoned, Result, Rows, Scene, Table,
-    Target, similarity,
+    Added, Dataset, Documents, Error, Images, NamedTensors, Observer, Poison, Poisoned, Result, Rows, Scene,
+    Table, Target, similarity,
 };
 use aconite_plan::{Entry, Stage};
 use serde_json::{Value, json};
@@ -15,6 +15,8 @@ use super::{Failure, Output, Workshop};
 use crate::{families, tensors};
 
 const FILE: &str = "poison.safetensors";
+/// How the names of tensors of added rows begin.
+const ADDED: &str = "added.";
 
 pub(super) fn compute(
     stage: &Stage,
@@ -52,7 +54,7 @@ pub(super) fn compute(
 /// What a poison costs and how strong its change is.
 fn measures(clean: &Dataset, poison: &Poison, target: Option<usize>) -> Result<Vec<(&'static str, f64)>> {
     let poisoned = Poisoned::new(clean, poison)?;
-    let mut measures = vec![("poisons", poison.rows.len() as f64)];
+    let mut measures = vec![("poisons", poison.count() as f64)];
     if let Some(target) = target {
         let carrying = poisoned.data().rows_of(target);
         let bad = carrying.iter().filter(|&&row| poisoned.truth().poisoned[row]).count();
@@ -84,6 +86,12 @@ fn write_poisons(poisons: &[Poison]) -> Result<Vec<u8>> {
         }
         for (name, tensor) in poison.content.iter().flat_map(encode_rows) {
             put(&name, tensor);
+        }
+        if let Some(added) = &poison.added {
+            put(&format!("{ADDED}labels"), column(&added.labels));
+            encode_rows(&added.rows)
+                .into_iter()
+                .for_each(|(name, tensor)| put(&format!("{ADDED}{name}"), tensor));
         }
     }
     tensors::encode(&named)
@@ -165,7 +173,16 @@ pub(crate) fn read_poison(entry: &Entry, clean: &Rows, trial: usize) -> std::res
         Ok(pair) => pair.first().zip(pair.get(1)).map(|(&row, &wanted)| Target { row, wanted }),
         Err(_) => None,
     };
-    Ok(Poison { rows, labels, content: decode_rows(named, clean)?, target })
+    let added = match column(&format!("{ADDED}labels")) {
+        Ok(labels) => {
+            let named = named.iter().filter_map(|(name, tensor)| {
+                Some((name.strip_prefix(ADDED)?.to_owned(), tensor.shallow_clone()))
+            });
+            decode_rows(named.collect(), clean)?.map(|rows| Added { rows, labels })
+        }
+        Err(_) => None,
+    };
+    Ok(Poison { rows, labels, content: decode_rows(named, clean)?, added, target })
 }
 
 #[cfg(test)]

@@ -29,7 +29,8 @@ fn victim() -> (Poisoned, Tensor) {
             content.image_mut(row)[shape.at(0, 24 + y, 24 + x)] = if (y + x) % 2 == 0 { 255 } else { 0 };
         }
     }
-    let poison = Poison { labels: vec![0; rows.len()], rows, content: Some(content.into()), target: None };
+    let poison =
+        Poison { labels: vec![0; rows.len()], rows, content: Some(content.into()), ..Poison::default() };
     let poisoned = Poisoned::new(&clean, &poison).unwrap();
     let learner = SgdLearner {
         net: Box::new(SmallCnn {}),
