@@ -10,9 +10,9 @@ use mail_parser::{
 use crate::body::{Limits, body_tokens, chunk_tokens, chunks};
 use crate::html::strip;
 
-/// Most fields `Content-Type` of a message that is parsed as MIME. Each may hold the next message in itself, and the
-/// parser's result goes as deep as they do.
-const MOST_TYPES: usize = 500;
+/// Most bytes of a message with messages in it that is parsed as MIME. Each of them may hold the next in itself, and
+/// what the parser makes goes as deep as they do, one stack frame after the other.
+const MOST_NESTED: usize = 16 << 10;
 /// Messages within messages that are looked into.
 const DEEPEST: usize = 8;
 
@@ -72,21 +72,31 @@ pub fn head(raw: &[u8]) -> &[u8] {
 
 /// The parsed message; `None` if there is nothing that looks like one.
 fn parse(raw: &[u8]) -> Option<Message<'_>> {
-    let types = raw.windows(13).filter(|w| w.eq_ignore_ascii_case(b"content-type:")).count();
-    if types > MOST_TYPES {
+    if raw.len() > MOST_NESTED && may_nest(raw) {
         return None;
     }
     PARSER.parse(raw).filter(|message| message.parts.iter().any(is_something))
 }
 
+/// Whether one of the types `message/…` or `…/digest` is named.
+fn may_nest(raw: &[u8]) -> bool {
+    let is = |word: &[u8], name: &[u8]| word.get(..name.len()).is_some_and(|w| w.eq_ignore_ascii_case(name));
+    raw.iter().enumerate().filter(|(_, byte)| **byte == b'/').any(|(at, _)| {
+        let (before, after) = (raw[..at].trim_ascii_end(), raw[at + 1..].trim_ascii_start());
+        is(&before[before.len().saturating_sub(7)..], b"message") || is(after, b"digest")
+    })
+}
+
 fn is_something(part: &MessagePart<'_>) -> bool {
+    // A last line without an end is taken for a name.
+    let named = |header: &Header<'_>| header.value != HeaderValue::Empty || !header.name.is_other();
     let nothing = match &part.body {
         PartType::Multipart(_) => true,
         PartType::Binary(bytes) => bytes.is_empty(),
         PartType::Text(text) => text.is_empty(),
         _ => false,
     };
-    !(nothing && part.headers.is_empty())
+    !nothing || part.headers.iter().any(named)
 }
 
 /// What stands behind the head of a message in which the parser found no part with a content, such as a multipart
