@@ -93,6 +93,18 @@ impl Parts<'_> {
     }
 }
 
+/// The settings of a cell's data set. A key that came later and is not set is left out: what is kept of earlier runs
+/// holds without it.
+fn data_settings(settings: &Value) -> Value {
+    let mut data = settings.get("dataset").cloned().unwrap_or(Value::Null);
+    if let Some(table) = data.as_object_mut()
+        && table.get("folds") == Some(&Value::Null)
+    {
+        table.shift_remove("folds");
+    }
+    data
+}
+
 /// What a line goes through.
 #[derive(Clone, Copy)]
 struct Route<'a> {
@@ -124,7 +136,7 @@ impl Plan {
             seed,
             environment: json!({ "libtorch": environment.libtorch, "isa": environment.isa, "threads": threads }),
             data: json!({
-                "settings": settings.get("dataset").cloned().unwrap_or(Value::Null),
+                "settings": data_settings(settings),
                 "content": facts.fingerprint,
             }),
             start: None,

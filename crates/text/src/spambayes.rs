@@ -5,6 +5,10 @@
 //! `max_discriminators`, the farthest from 0.5. With Q(x², v) the upper tail of chi-square,
 //! S = 1 − Q(−2Σ ln(1 − f), 2n), H = 1 − Q(−2Σ ln f, 2n), and the score is (S − H + 1)/2; 0.5 without a word.
 
+mod trials;
+
+pub use trials::Trials;
+
 /// The constants of the score.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Constants {

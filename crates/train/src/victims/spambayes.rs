@@ -7,7 +7,7 @@ use aconite_core::{
     Class, Cutoffs, Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Result, Samples, Seed, Work,
 };
 use aconite_grid::Kind;
-use aconite_text::spambayes::{Constants, Counts};
+use aconite_text::spambayes::{Constants, Counts, Trials};
 use aconite_text::{Lexicon, Limits};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -192,7 +192,7 @@ impl Learner for Spambayes {
         let spam = self.cutoffs(&data.info())?.class;
         let sets = sets(documents, self.limits(), &mut Lexicon::new());
         let labels = data.labels().iter().map(|&label| label == spam).collect();
-        Ok(Some(Box::new(Read::new(sets, labels, self.constants(), spam))))
+        Ok(Some(Box::new(Read { trials: Trials::new(sets, labels, self.constants()), spam })))
     }
 
     fn cuts(&self) -> bool {
