@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use crate::{Course, Dataset, Error, Info, Network, Result, Rows, Seed};
 
@@ -52,6 +52,20 @@ pub trait Learner {
         Ok(None)
     }
 
+    /// Reads rows once, to learn from few of them again and again and judge others; `None` if that is no faster
+    /// than [`Learner::fit`].
+    ///
+    /// # Errors
+    /// As [`Learner::fit`].
+    fn samples(&self, _data: &Dataset) -> Result<Option<Box<dyn Samples>>> {
+        Ok(None)
+    }
+
+    /// Whether its models have [`Model::cutoffs`].
+    fn cuts(&self) -> bool {
+        false
+    }
+
     /// What identifies the content of a file that the victim is read from; nothing if it is all in the
     /// settings. It belongs into the key of whatever is computed with it.
     ///
@@ -90,6 +104,57 @@ pub trait Relearns {
     /// # Errors
     /// As [`Learner::fit`].
     fn relearn(&mut self, labels: &[usize]) -> Result<Box<dyn Model>>;
+}
+
+/// A learner that has read rows and learns from any of them.
+pub trait Samples {
+    /// What a model of the rows `learnt`, which may repeat, makes of the rows `judged`: scores as
+    /// [`Model::scores`] gives them, one row each.
+    ///
+    /// # Errors
+    /// As [`Learner::fit`] and [`Model::scores`]; a row does not exist.
+    fn scores(&mut self, learnt: &[usize], judged: &[usize]) -> Result<Tensor>;
+}
+
+/// Where a filter of two classes is sure: what scores below `ham` for the class `spam` is delivered, what scores at
+/// least `spam` is not, and of what lies between it is unsure.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cutoffs {
+    /// The class whose score is cut.
+    pub class: usize,
+    /// Scores below it are ham.
+    pub ham: f64,
+    /// Scores of at least this are spam; not below `ham`.
+    pub spam: f64,
+}
+
+/// What a filter with cutoffs does with an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sorted {
+    /// It is delivered.
+    Ham,
+    /// It is set aside.
+    Unsure,
+    /// It is kept away.
+    Spam,
+}
+
+impl Cutoffs {
+    /// What becomes of each row of scores (f32, rows × classes).
+    ///
+    /// # Errors
+    /// There is no such class.
+    pub fn sorted(&self, scores: &Tensor) -> Result<Vec<Sorted>> {
+        let column = scores.f_select(1, self.class as i64)?.f_to_kind(Kind::Float)?.f_contiguous()?;
+        // Scores are single precision, and one at a cutoff must stay there.
+        let (ham, spam) = (self.ham as f32, self.spam as f32);
+        let sort = |score: f32| match score {
+            score if score < ham => Sorted::Ham,
+            score if score < spam => Sorted::Unsure,
+            _ => Sorted::Spam,
+        };
+        Ok(Vec::<f32>::try_from(column)?.into_iter().map(sort).collect())
+    }
 }
 
 /// What a model computes and holds.
@@ -139,6 +204,11 @@ pub trait Model {
             Error::new("the victim is no network: it has no gradients and no parts to look at")
                 .hint("choose a net as victim")
         })
+    }
+
+    /// Where it is unsure, for a filter that sorts its inputs into ham, unsure and spam.
+    fn cutoffs(&self) -> Option<Cutoffs> {
+        None
     }
 
     /// The predicted label per row: the highest score, the smaller class on a tie.

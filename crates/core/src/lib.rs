@@ -5,6 +5,7 @@
 //! the families. It contains no algorithm of the field.
 
 mod attack;
+mod class;
 mod dataset;
 mod defense;
 mod error;
@@ -24,6 +25,7 @@ mod steps;
 mod trigger;
 
 pub use attack::{Attack, Member, Needs, Scene};
+pub use class::Class;
 pub use dataset::{Dataset, Info};
 pub use defense::{
     Certificate, Certified, ControlArm, Damaged, Defense, Evidence, Filter, Findings, Flags, InputDetector,
@@ -36,7 +38,9 @@ pub use federated::{
     Updates,
 };
 pub use goal::{AsrScope, Goal, LabelMap};
-pub use learner::{Learner, Model, NamedTensors, Observer, Relearns, Silent, Work, best_class};
+pub use learner::{
+    Cutoffs, Learner, Model, NamedTensors, Observer, Relearns, Samples, Silent, Sorted, Work, best_class,
+};
 pub use network::{Mode, Network};
 pub use origin::Origins;
 pub use poisoned::{Added, Poison, Poisoned, Target, Truth};

@@ -1,6 +1,6 @@
 //! The metrics, exactly as the contract words them. Shares of nothing are `None`, never 0 or NaN.
 
-use crate::{AsrScope, LabelMap};
+use crate::{AsrScope, LabelMap, Sorted};
 
 /// Share of `hits` in `all`, `None` of nothing.
 pub fn share(hits: usize, all: usize) -> Option<f64> {
@@ -82,6 +82,22 @@ pub fn filtering(scores: &[f64], removed: &[bool], poisoned: &[bool]) -> Filteri
         auroc: auroc(scores, poisoned),
         average_precision: average_precision(scores, poisoned),
     }
+}
+
+/// What a filter of spam does to both classes, by the names of the catalogue: shares of the ham that it takes for
+/// spam and that it does not deliver, of the spam that it takes for ham and that it does not catch. Every class but
+/// `spam` is ham.
+pub fn sorting(sorted: &[Sorted], labels: &[usize], spam: usize) -> [(&'static str, Option<f64>); 4] {
+    let of = |is_spam: bool, wanted: &dyn Fn(Sorted) -> bool| {
+        let of_class = || sorted.iter().zip(labels).filter(|(_, label)| (**label == spam) == is_spam);
+        share(of_class().filter(|(sorted, _)| wanted(**sorted)).count(), of_class().count())
+    };
+    [
+        ("ham_as_spam", of(false, &|s| s == Sorted::Spam)),
+        ("ham_not_delivered", of(false, &|s| s != Sorted::Ham)),
+        ("spam_as_ham", of(true, &|s| s == Sorted::Ham)),
+        ("spam_not_caught", of(true, &|s| s != Sorted::Spam)),
+    ]
 }
 
 /// Area under the ROC curve: the probability that a random positive scores above a random negative, ties
@@ -179,6 +195,19 @@ mod tests {
         assert_eq!((b.attack_success, b.robust_accuracy), (Some(0.5), Some(0.5)));
         let b = backdoor(&[0], &[0], &map, AsrScope::NonTarget);
         assert_eq!(b.attack_success, None);
+    }
+
+    #[test]
+    fn sorting_by_hand() {
+        use Sorted::{Ham, Spam, Unsure};
+        let sorted = [Ham, Unsure, Spam, Ham, Ham, Unsure, Spam, Unsure];
+        let found = sorting(&sorted, &[0, 0, 0, 0, 1, 1, 1, 1], 1).map(|(_, share)| share);
+        assert_eq!(found, [Some(0.25), Some(0.5), Some(0.25), Some(0.75)]);
+        assert_eq!(sorting(&[Ham], &[0], 1)[2].1, None);
+        // A score at a cutoff belongs above it, in single precision too.
+        let cutoffs = crate::Cutoffs { class: 1, ham: 0.2, spam: 0.9 };
+        let scores = tch::Tensor::from_slice(&[0.9f32, 0.1, 0.8, 0.2, 0.1, 0.9, 0.5, 0.5]).view([4, 2]);
+        assert_eq!(cutoffs.sorted(&scores).unwrap(), [Ham, Unsure, Spam, Unsure]);
     }
 
     #[test]

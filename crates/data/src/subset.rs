@@ -18,6 +18,11 @@ pub struct Common {
     /// Classes to keep, by number, two or more, of training and test rows; they get the numbers 0, 1, … in the
     /// order given. All classes if left out.
     pub classes: Option<Vec<u32>>,
+    /// Folds of a cross-validation, 2 or more, each class dealt out to all of them: training and test rows are put
+    /// together, seed s tests on fold s modulo `folds` and trains on the others, so that as many seeds go once
+    /// through all rows. Left out, the division is the data set's own.
+    #[schemars(range(min = 2))]
+    pub folds: Option<u32>,
     /// Number of training rows to keep, drawn by the stream `data` in equal numbers from every class (that is
     /// kept); all rows if left out.
     pub train_size: Option<u32>,
@@ -25,7 +30,7 @@ pub struct Common {
 
 impl Kind for Common {}
 
-/// Applies the common settings to a data set as it was read: first the classes, then the subset.
+/// Applies the common settings to a data set as it was read: first the classes, then the folds, then the subset.
 ///
 /// # Errors
 /// A class does not exist, or has too few rows.
@@ -35,10 +40,42 @@ pub fn cut(whole: &Split, common: &Common, seed: Seed) -> Result<Split> {
         let chosen = check(&split.train, classes)?;
         split = Split { train: of_classes(&split.train, &chosen)?, test: of_classes(&split.test, &chosen)? };
     }
+    if let Some(folds) = common.folds {
+        split = fold(&split, folds as usize, seed.0)?;
+    }
     if let Some(size) = common.train_size {
         split.train = balanced(&split.train, size as usize, seed.derive("data"))?;
     }
     Ok(split)
+}
+
+/// The division whose test rows are the fold `seed` modulo `folds`. Which rows a fold holds depends on no seed: the
+/// test rows of all folds are all rows.
+fn fold(split: &Split, folds: usize, seed: u64) -> Result<Split> {
+    let (train, test) = (&split.train, &split.test);
+    if folds < 2 {
+        return Err(Error::at("folds", format!("{folds} folds leave nothing to train on: at least 2")));
+    }
+    let labels = [train.labels(), test.labels()].concat();
+    let all = Dataset::new(train.rows().followed_by(test.rows())?, labels, train.classes().clone())?
+        .with_origins(train.origins().followed_by(test.origins()))?;
+    let mut is_test = vec![false; all.len()];
+    let tested = (seed % folds as u64) as usize;
+    for (class, rows) in all.info().rows.into_iter().enumerate() {
+        if rows < folds {
+            let message = format!("class {class} has {rows} rows, which are too few for {folds} folds");
+            return Err(Error::at("folds", message).hint(format!("at most {rows} folds fit")));
+        }
+        let dealt = Seed(0).derive("folds").derive(&class.to_string()).shuffled(&all.rows_of(class));
+        for row in dealt.into_iter().skip(tested).step_by(folds) {
+            if let Some(flag) = is_test.get_mut(row) {
+                *flag = true;
+            }
+        }
+    }
+    let (test, train): (Vec<usize>, Vec<usize>) =
+        (0..all.len()).partition(|&row| is_test.get(row).copied().unwrap_or_default());
+    Ok(Split { train: all.select(&train)?, test: all.select(&test)? })
 }
 
 /// The chosen classes, all of which exist, none twice.
@@ -140,7 +177,8 @@ mod tests {
     #[test]
     fn chosen_classes_get_the_numbers_of_their_places() {
         let source = crate::mock::Mock::default();
-        let common = |classes: &[u32], train_size| Common { classes: Some(classes.to_vec()), train_size };
+        let common =
+            |classes: &[u32], train_size| Common { classes: Some(classes.to_vec()), folds: None, train_size };
         let whole = source.load(&Places(vec![])).unwrap();
         let load = |common: &Common| cut(&whole, common, Seed(3));
         let split = load(&common(&[3, 1], Some(31))).unwrap();
@@ -159,6 +197,35 @@ mod tests {
             let error = load(&common(classes, None)).unwrap_err();
             assert_eq!(error.setting.as_deref(), Some("classes"));
             assert!(error.message.contains(what), "{error}");
+        }
+    }
+
+    #[test]
+    fn as_many_seeds_as_folds_test_on_every_row_once() {
+        let whole = crate::mock::Mock::default().load(&Places(vec![])).unwrap();
+        let common = Common { folds: Some(7), ..Common::default() };
+        let total = whole.train.len() + whole.test.len();
+        let mut tested = Vec::new();
+        for seed in 0..7 {
+            let split = cut(&whole, &common, Seed(seed)).unwrap();
+            assert_eq!(split.train.len() + split.test.len(), total);
+            // 150 rows a class.
+            assert!(split.test.info().rows.iter().all(|rows| [21, 22].contains(rows)));
+            let images = split.test.images().unwrap();
+            tested.extend((0..images.len()).map(|row| images.image(row).to_vec()));
+            assert_eq!(cut(&whole, &common, Seed(seed + 7)).unwrap().test, split.test);
+        }
+        let mut all: Vec<Vec<u8>> = [&whole.train, &whole.test]
+            .iter()
+            .flat_map(|set| (0..set.len()).map(|row| set.images().unwrap().image(row).to_vec()))
+            .collect();
+        all.sort();
+        tested.sort();
+        assert_eq!(tested, all);
+        for folds in [0, 1, 151] {
+            let error =
+                cut(&whole, &Common { folds: Some(folds), ..Common::default() }, Seed(0)).unwrap_err();
+            assert_eq!(error.setting.as_deref(), Some("folds"));
         }
     }
 

@@ -47,6 +47,8 @@ pub enum StepRole {
         model: bool,
         /// It reads scores of models trained on all folds but one.
         folds: Option<usize>,
+        /// It trains the victim on trial.
+        victim: bool,
         /// It is a control arm, which is told the truth.
         control: bool,
     },

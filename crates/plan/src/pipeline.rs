@@ -93,6 +93,18 @@ impl Parts<'_> {
     }
 }
 
+/// The settings of a cell's data set. A key that came later and is not set is left out: what is kept of earlier runs
+/// holds without it.
+fn data_settings(settings: &Value) -> Value {
+    let mut data = settings.get("dataset").cloned().unwrap_or(Value::Null);
+    if let Some(table) = data.as_object_mut()
+        && table.get("folds") == Some(&Value::Null)
+    {
+        table.shift_remove("folds");
+    }
+    data
+}
+
 /// What a line goes through.
 #[derive(Clone, Copy)]
 struct Route<'a> {
@@ -124,7 +136,7 @@ impl Plan {
             seed,
             environment: json!({ "libtorch": environment.libtorch, "isa": environment.isa, "threads": threads }),
             data: json!({
-                "settings": settings.get("dataset").cloned().unwrap_or(Value::Null),
+                "settings": data_settings(settings),
                 "content": facts.fingerprint,
             }),
             start: None,
@@ -196,7 +208,7 @@ impl Plan {
                 let arm = Step {
                     settings: json!({ "kind": kind }),
                     version: 1,
-                    role: StepRole::Filter { model: false, folds: None, control: true },
+                    role: StepRole::Filter { model: false, folds: None, victim: false, control: true },
                     told: false,
                 };
                 let steps: Vec<Step> = [arm].into_iter().chain(rest.iter().cloned()).collect();
@@ -216,8 +228,8 @@ impl Plan {
         let mut model = None;
         for step in route.steps {
             match step.role {
-                StepRole::Filter { model: reads, folds, control } => {
-                    line.filter = Some(self.filter(parts, route, step, (reads, folds, control), &mut line));
+                StepRole::Filter { .. } => {
+                    line.filter = Some(self.filter(parts, route, step, &mut line));
                     model = None;
                 }
                 StepRole::Regime => model = Some(self.fit(parts, route, &mut line, regime, None)),
@@ -342,14 +354,11 @@ impl Plan {
     }
 
     /// A filter over what the filters before it left.
-    fn filter(
-        &mut self,
-        parts: &Parts<'_>,
-        route: Route<'_>,
-        step: &Step,
-        (reads, folds, control): (bool, Option<usize>, bool),
-        line: &mut Line,
-    ) -> usize {
+    fn filter(&mut self, parts: &Parts<'_>, route: Route<'_>, step: &Step, line: &mut Line) -> usize {
+        let (reads, folds, victim, control) = match step.role {
+            StepRole::Filter { model, folds, victim, control } => (model, folds, victim, control),
+            _ => (false, None, false, false),
+        };
         let mut inputs = vec![("poison".to_owned(), route.poison), ("filter".to_owned(), line.filter)];
         if reads {
             let fit = self.fit(parts, route, line, None, None);
@@ -371,7 +380,7 @@ impl Plan {
             line.stages.push(("folds", features));
             inputs.push((format!("fold{fold}"), Some(features)));
         }
-        let mut settings = parts.of(&[]);
+        let mut settings = if victim { parts.of(&["victim", "train"]) } else { parts.of(&[]) };
         set_trial(&mut settings, route);
         let (part, believed) = self.tell(parts, route, step, &mut settings);
         if believed != route.poison {
@@ -493,8 +502,8 @@ mod tests {
         }
     }
 
-    const READS: StepRole = StepRole::Filter { model: true, folds: None, control: false };
-    const LOOKS: StepRole = StepRole::Filter { model: false, folds: None, control: false };
+    const READS: StepRole = StepRole::Filter { model: true, folds: None, victim: false, control: false };
+    const LOOKS: StepRole = StepRole::Filter { model: false, folds: None, victim: false, control: false };
 
     fn env() -> Environment {
         Environment { libtorch: "2".into(), isa: "avx2".into() }
@@ -636,7 +645,7 @@ mod tests {
     #[test]
     fn out_of_sample_scores_are_a_fit_and_a_pass_per_fold() {
         let mut plan = Plan::new();
-        let role = StepRole::Filter { model: false, folds: Some(3), control: false };
+        let role = StepRole::Filter { model: false, folds: Some(3), victim: false, control: false };
         plan.add(&settings("a", "f"), 0, &facts(&[("f", role)]), &env());
         let filter = &plan.stages[plan.cells[0].filter().unwrap()];
         assert!((0..3).all(|fold| filter.input(&format!("fold{fold}")).is_some()));

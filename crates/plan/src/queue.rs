@@ -205,7 +205,7 @@ mod tests {
                 "dataset": {"kind": "d"}, "victim": {"kind": "v"}, "attack": {"kind": "a"},
                 "train": {}, "defense": {"kind": "f"}, "evaluate": {}
             });
-            let role = StepRole::Filter { model: true, folds: None, control: false };
+            let role = StepRole::Filter { model: true, folds: None, victim: false, control: false };
             let filter = Step { settings: json!({"kind": "f"}), version: 1, role, told: false };
             let facts = CellFacts {
                 fingerprint: "f".into(),

@@ -43,6 +43,7 @@ fn attacks() -> impl Iterator<Item = &'static Entry<dyn Attack>> {
         aconite_trigger_patch::ATTACKS,
         aconite_clean_label::ATTACKS,
         aconite_model_poisoning::ATTACKS,
+        aconite_spam::ATTACKS,
     ]
     .into_iter()
     .flatten()
@@ -58,6 +59,7 @@ fn defenses() -> impl Iterator<Item = &'static Entry<dyn Defense>> {
         aconite_detection::DEFENSES,
         aconite_certified::DEFENSES,
         aconite_aggregation::DEFENSES,
+        aconite_spam_defenses::DEFENSES,
     ]
     .into_iter()
     .flatten()

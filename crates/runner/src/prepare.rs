@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use aconite_core::{Attack, Info, Learner, Role, RowKind, Seed, Work};
+use aconite_core::{Attack, Info, Learner, Reads, Role, RowKind, Seed, Work};
 use aconite_data::Places;
 use aconite_grid::{Error, Experiment, Point, Schema};
 use aconite_plan::{AttackFacts, CellFacts, Passes, Plan, Size, Step, StepRole, Store};
@@ -168,8 +168,14 @@ pub(crate) fn prepare(
                 (s.path.to_owned(), Value::from(families::version(schema, s.path, settings)))
             })
             .collect();
-        if let Some(content) = learner.content().map_err(at("victim"))? {
-            versions["victim"] = json!({ "code": versions["victim"], "content": content });
+        let files = [
+            ("victim", learner.content().map_err(at("victim"))?),
+            ("attack", attack.content().map_err(at("attack"))?),
+        ];
+        for (section, content) in files {
+            if let Some(content) = content {
+                versions[section] = json!({ "code": versions[section], "content": content });
+            }
         }
         let needs = attack.needs();
         let facts = CellFacts {
@@ -321,10 +327,10 @@ fn role(defense: &dyn aconite_core::Defense) -> Option<StepRole> {
         Role::None | Role::Chain => return None,
         Role::Aggregator(_) | Role::Mixing(_) => StepRole::Rule,
         Role::Filter(filter) => {
-            let reads = filter.reads();
-            StepRole::Filter { model: reads.model, folds: reads.folds, control: false }
+            let Reads { model, folds, victim } = filter.reads();
+            StepRole::Filter { model, folds, victim, control: false }
         }
-        Role::Control(_) => StepRole::Filter { model: false, folds: None, control: true },
+        Role::Control(_) => StepRole::Filter { model: false, folds: None, victim: false, control: true },
         Role::Regime(_) => StepRole::Regime,
         Role::Certificate(_) => StepRole::Certificate,
         Role::Repair(_) => StepRole::Repair,
@@ -365,7 +371,16 @@ fn check_victim(
         Role::Repair(_) | Role::InputDetector(_) | Role::ModelDetector(_) if !learner.takes_steps() => {
             return net("looks into the model");
         }
-        Role::Regime(regime) => regime.needs_steps(),
+        Role::Regime(regime) => {
+            if regime.needs_cutoffs() && !learner.cuts() {
+                let message = format!("{kind} sets the cutoffs of a filter of spam, and {victim} has none");
+                return Err((
+                    "defense",
+                    aconite_core::Error::new(message).hint("victim = \"spambayes\" has"),
+                ));
+            }
+            regime.needs_steps()
+        }
         Role::Certificate(certificate) => certificate.needs_steps(),
         _ => return Ok(()),
     };

@@ -170,7 +170,7 @@ struct Rule {
 /// Packages are meant by their folder, all those in a folder by a final slash, others by name.
 const RULES: &[Rule] = &[
     Rule {
-        of: &["crates/record", "crates/grid", "crates/plan", "crates/report", "crates/xtask"],
+        of: &["crates/record", "crates/grid", "crates/plan", "crates/report", "crates/text", "crates/xtask"],
         never: &["tch", "torch-sys"],
         because: "it must build in seconds, without libtorch",
     },

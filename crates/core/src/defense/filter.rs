@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use tch::{Kind, Tensor};
 
 use super::Told;
-use crate::{Dataset, Error, Result, Seed, Truth};
+use crate::{Dataset, Error, Learner, Rate, Result, Seed, Truth};
 
 /// What of the model trained on the data a filter looks at.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -14,18 +14,19 @@ pub struct Reads {
     pub model: bool,
     /// Scores of each training row under a model trained without it: the number of folds, at least 2.
     pub folds: Option<usize>,
+    /// The victim's learner, to be trained on trial.
+    pub victim: bool,
 }
 
 impl Reads {
     /// Nothing: the filter looks at the rows themselves.
-    pub const NOTHING: Self = Self { model: false, folds: None };
+    pub const NOTHING: Self = Self { model: false, folds: None, victim: false };
     /// Features and scores of a model trained on all rows.
-    pub const MODEL: Self = Self { model: true, folds: None };
+    pub const MODEL: Self = Self { model: true, folds: None, victim: false };
 }
 
 /// All that a filter may look at: the data, what a model trained on them makes of them, and what it declared
 /// that it must be told. There is no poison mask in it.
-#[derive(Debug)]
 pub struct Evidence<'a> {
     /// The training set as given.
     pub data: &'a Dataset,
@@ -36,16 +37,47 @@ pub struct Evidence<'a> {
     /// Scores (logits) of each row under a model trained without it, f32, rows × classes; present when
     /// [`Reads::folds`].
     pub out_of_sample: Option<Tensor>,
+    /// The victim's learner; present when [`Reads::victim`].
+    pub learner: Option<&'a dyn Learner>,
+    /// Training rows that are known to be clean, with their right labels, as many as [`Filter::clean`] asks for.
+    pub clean: Option<Dataset>,
     /// What the defense declared as its knowledge.
     pub told: Told,
     /// The defense's own stream.
     pub seed: Seed,
 }
 
+impl Debug for Evidence<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Evidence")
+            .field("rows", &self.data.len())
+            .field("told", &self.told)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'a> Evidence<'a> {
     /// The data alone.
     pub fn new(data: &'a Dataset, told: Told, seed: Seed) -> Self {
-        Self { data, features: None, scores: None, out_of_sample: None, told, seed }
+        Self {
+            data,
+            features: None,
+            scores: None,
+            out_of_sample: None,
+            learner: None,
+            clean: None,
+            told,
+            seed,
+        }
+    }
+
+    /// The victim's learner.
+    ///
+    /// # Errors
+    /// The filter did not ask for it.
+    pub fn learner(&self) -> Result<&'a dyn Learner> {
+        self.learner.ok_or_else(|| Error::new("the filter was given no victim"))
     }
 
     /// The features, one row per row of the data, all finite.
@@ -113,6 +145,12 @@ pub trait Filter: Debug + Send + Sync {
     /// Whether it removes a share of the rows that it was told or given, whatever the rows are.
     fn removes_a_share(&self) -> bool {
         false
+    }
+
+    /// How many clean samples it is given, as a share of the training set; 0 for a filter that is given none. More
+    /// than 0 is knowledge that it must declare.
+    fn clean(&self) -> Rate {
+        Rate::literal(0.0)
     }
 
     /// Scores every row and says which to remove.

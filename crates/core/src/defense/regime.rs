@@ -74,4 +74,9 @@ pub trait Regime: Debug + Send + Sync {
     fn needs_steps(&self) -> bool {
         true
     }
+
+    /// Whether the victim must have cutoffs ([`Learner::cuts`]).
+    fn needs_cutoffs(&self) -> bool {
+        false
+    }
 }

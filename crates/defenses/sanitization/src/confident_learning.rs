@@ -82,7 +82,7 @@ impl Defense for ConfidentLearning {
 
 impl Filter for ConfidentLearning {
     fn reads(&self) -> Reads {
-        Reads { model: false, folds: Some(self.folds) }
+        Reads { folds: Some(self.folds), ..Reads::NOTHING }
     }
 
     fn judge(&self, evidence: &Evidence<'_>) -> Result<Verdict> {

@@ -1,7 +1,8 @@
 //! `evaluate`: what a model does on the untouched and on the triggered test inputs.
 
 use aconite_core::{
-    AsrScope, Attack, Dataset, Error, Goal, LabelMap, NamedTensors, Result, Rows, Seed, best_class, metrics,
+    AsrScope, Attack, Dataset, Error, Goal, LabelMap, NamedTensors, Result, Rows, Seed, Sorted, best_class,
+    metrics,
 };
 use aconite_plan::{Entry, Stage};
 use aconite_record::Predictions;
@@ -35,6 +36,14 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> std::result::Result
     {
         put(&format!("class_accuracy_{class}"), share);
     }
+    let cutoffs = model.cutoffs();
+    if let Some(cutoffs) = cutoffs {
+        for (name, share) in
+            metrics::sorting(&cutoffs.sorted(&said["clean_scores"])?, test.labels(), cutoffs.class)
+        {
+            put(name, share);
+        }
+    }
     let attack = families::attack(&stage.settings["attack"])?;
     let scope = settings.asr_scope;
     match attack.goal(&split.train.info()) {
@@ -58,6 +67,13 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> std::result::Result
             put("robust_accuracy", Some(f64::from(u8::from(read == test.labels()[target.row]))));
             said.insert("attacked_rows".into(), Tensor::from_slice(&[target.row as i64]));
             let row = said["clean_scores"].narrow(0, target.row as i64, 1).copy();
+            if let Some(cutoffs) = cutoffs {
+                let sorted = cutoffs.sorted(&row)?;
+                let is =
+                    |wanted: &dyn Fn(Sorted) -> bool| f64::from(u8::from(sorted.iter().all(|&s| wanted(s))));
+                put("target_as_spam", Some(is(&|s| s == Sorted::Spam)));
+                put("target_not_delivered", Some(is(&|s| s != Sorted::Ham)));
+            }
             said.insert("attacked_scores".into(), row);
         }
         Goal::Backdoor(map) => {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use tch::{Device, Kind, Tensor};
 
 use super::folds::folds;
-use super::workshop::{left_by, rows_where, seed};
+use super::workshop::{learner, left_by, rows_where, seed};
 use super::{Failure, Output, Workshop, features};
 use crate::{families, tensors};
 
@@ -37,6 +37,11 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> std::result::Result
                 evidence.scores = Some(of_rows(tensors::take(&mut named, "scores")?, &kept, n)?);
             }
             evidence.out_of_sample = out_of_sample(stage, shop, &given)?;
+            if filter.clean().get() > 0.0 {
+                evidence.clean = Some(shop.clean_samples(stage, filter.clean())?);
+            }
+            let victim = filter.reads().victim.then(|| learner(stage)).transpose()?;
+            evidence.learner = victim.as_deref();
             filter.judge(&evidence)?
         }
         _ => return Err(Failure::Failed("this defense filters nothing".into())),

@@ -1,6 +1,6 @@
 //! `poison`: which rows the attack changes, and to what.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use aconite_core::{
     Added, Dataset, Documents, Error, Images, NamedTensors, Observer, Poison, Poisoned, Result, Rows, Scene,
@@ -97,7 +97,8 @@ fn write_poisons(poisons: &[Poison]) -> Result<Vec<u8>> {
     tensors::encode(&named)
 }
 
-/// Rows as tensors: `pixels` (u8 N×C×H×W), `values` (f32 N×D), or `bytes` (u8) with `ends` (i64 N).
+/// Rows as tensors: `pixels` (u8 N×C×H×W), `values` (f32 N×D), or `bytes` (u8) of the different documents, where each
+/// of them ends (`ends`, i64) and which one a row is (`which`, i64 N).
 fn encode_rows(rows: &Rows) -> NamedTensors {
     let mut named = NamedTensors::new();
     let n = rows.len() as i64;
@@ -111,13 +112,19 @@ fn encode_rows(rows: &Rows) -> NamedTensors {
             named.insert("values".into(), Tensor::from_slice(table.values()).view([n, -1]));
         }
         Rows::Documents(documents) => {
-            let mut bytes = Vec::new();
-            let ends: Vec<i64> = (0..documents.len())
-                .map(|row| {
-                    bytes.extend_from_slice(documents.bytes(row));
-                    bytes.len() as i64
+            let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+            // Copies of one document share its bytes, here as in memory.
+            let mut known = HashMap::new();
+            let mut number = |row: usize| -> i64 {
+                let document = documents.bytes(row);
+                *known.entry((document.as_ptr(), document.len())).or_insert_with(|| {
+                    bytes.extend_from_slice(document);
+                    ends.push(bytes.len() as i64);
+                    ends.len() as i64 - 1
                 })
-                .collect();
+            };
+            let which: Vec<i64> = (0..documents.len()).map(&mut number).collect();
+            named.insert("which".into(), Tensor::from_slice(&which));
             named.insert("bytes".into(), Tensor::from_slice(&bytes));
             named.insert("ends".into(), Tensor::from_slice(&ends));
         }
@@ -147,13 +154,18 @@ fn decode_rows(mut named: NamedTensors, clean: &Rows) -> Result<Option<Rows>> {
                 parts.push(part.ok_or_else(|| Error::new("the poison's documents do not fit"))?.to_vec());
                 start = end as usize;
             }
-            match documents.are_mail() {
+            let which = Vec::<i64>::try_from(tensors::take(&mut named, "which")?)?;
+            let which: Vec<usize> = which.into_iter().map(|number| number as usize).collect();
+            if which.iter().any(|&number| number >= parts.len()) {
+                return Err(Error::new("the poison's documents do not fit"));
+            }
+            let parts = match documents.are_mail() {
                 true => Documents::mail(parts),
                 false => {
                     Documents::texts(parts.into_iter().map(|b| String::from_utf8_lossy(&b).into_owned()))
                 }
-            }
-            .into()
+            };
+            parts.select(&which).into()
         }
     }))
 }
@@ -199,6 +211,7 @@ mod tests {
             Table::new(Arc::new(vec!["a".into(), "b".into()]), vec![1.0, 2.5, -3.0, 4.0]).unwrap().into(),
             Documents::texts(["one".to_owned(), String::new(), "dréi".to_owned()]).into(),
             Documents::mail([b"A: b\n\n\xff\x00".to_vec(), Vec::new()]).into(),
+            Documents::texts(["one".to_owned(), "two".to_owned()]).select(&[1, 0, 1, 1]).into(),
         ];
         for rows in kinds {
             let bytes = tensors::encode(&encode_rows(&rows)).unwrap();

@@ -1,6 +1,6 @@
 //! What victims with a decision function share: inputs as numbers, and scores of decision values.
 
-use aconite_core::{Error, Info, Model, NamedTensors, Result, RowKind, Rows};
+use aconite_core::{Error, Info, Model, NamedTensors, Result, Rows};
 use tch::{Kind, Tensor};
 
 use crate::resident::{input, pixels};
@@ -18,12 +18,8 @@ pub(super) fn width(info: &Info) -> Result<usize> {
     Ok(crate::resident::shape(info)?.pixels())
 }
 
-/// Checks that there is something to tell apart, by numbers.
+/// Checks that there is something to tell apart.
 pub(super) fn check(info: &Info) -> Result<()> {
-    match &info.kind {
-        RowKind::Image(_) | RowKind::Table(_) => {}
-        kind => return Err(Error::new(format!("it reads images or numbers, but the data set holds {kind}"))),
-    }
     match info.classes.len() {
         0 | 1 => Err(Error::new("there is nothing to tell apart: the data set has a single class")),
         _ => Ok(()),

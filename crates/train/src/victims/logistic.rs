@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::decision::{LinearModel, check, check_c, columns, inputs, width};
+use super::words::{Words, within_words};
 use solver::Problem;
 
 /// Logistic regression with an L2 penalty, binary or multinomial.
@@ -20,8 +21,8 @@ use solver::Problem;
 /// min over W, b: ½‖W‖² + C·Σᵢ −log softmax(Wᵀxᵢ + b)(yᵢ), the bias not regularised. With two classes there is
 /// one weight vector w for the log-odds z = w·x + b of class 1, and the scores are −z/2 and z/2, so that their
 /// softmax is the model's probability in every case. A class without a training row gets no weights and the score
-/// −10⁴. Inputs are the numbers of a table as they are (data sets standardise them) and pixels as x/127.5 − 1;
-/// features are the inputs. The net `linear` is the same model trained in SGD steps.
+/// −10⁴. Inputs are the numbers of a table as they are (data sets standardise them), pixels as x/127.5 − 1, and texts
+/// and messages as `words` says; features are the inputs. The net `linear` is the same model trained in SGD steps.
 ///
 /// Solved by L-BFGS in f64, preconditioned by the Hessian's blocks, until the error is below 10⁻⁶; without a
 /// random draw.
@@ -31,11 +32,13 @@ pub struct Logistic {
     /// Factor C of the summed loss (the inverse of the L2 penalty's strength), above 0.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub c: f64,
+    /// How texts and messages become numbers; without meaning for other rows.
+    pub words: Words,
 }
 
 impl Default for Logistic {
     fn default() -> Self {
-        Self { c: 1.0 }
+        Self { c: 1.0, words: Words::default() }
     }
 }
 
@@ -44,25 +47,31 @@ impl Kind for Logistic {}
 impl Learner for Logistic {
     fn check(&self, info: &Info) -> Result<()> {
         check(info)?;
-        check_c(self.c)
+        check_c(self.c)?;
+        self.words.check().map_err(within_words)
     }
 
     fn fit(&self, data: &Dataset, _: Seed, watch: &mut dyn Observer) -> Result<Box<dyn Model>> {
-        let mut problem = Problem::new(&inputs(data.rows())?, data.num_classes(), self.c)?;
-        Ok(Box::new(problem.solve(data.labels(), watch)?))
+        self.words.fit(data, |data| {
+            let mut problem = Problem::new(&inputs(data.rows())?, data.num_classes(), self.c)?;
+            Ok(Box::new(problem.solve(data.labels(), watch)?))
+        })
     }
 
     fn relearns(&self, rows: &Rows, classes: usize) -> Result<Option<Box<dyn Relearns>>> {
-        Ok(Some(Box::new(Problem::new(&inputs(rows)?, classes, self.c)?)))
+        let problem =
+            |rows: &Rows| Ok(Box::new(Problem::new(&inputs(rows)?, classes, self.c)?) as Box<dyn Relearns>);
+        self.words.relearns(rows, problem).map(Some)
     }
 
     fn work(&self, info: &Info) -> Work {
-        let (inputs, outputs) = (width(info).unwrap_or(0) as f64, columns(info.classes.len()) as f64);
+        let (inputs, outputs) =
+            (width(&self.words.info(info)).unwrap_or(0) as f64, columns(info.classes.len()) as f64);
         Work { macs: inputs * outputs, weights: (inputs + 1.0) * outputs, features: inputs }
     }
 
     fn restore(&self, info: &Info, tensors: &NamedTensors) -> Result<Box<dyn Model>> {
-        Ok(Box::new(LinearModel::restore(info, tensors)?))
+        self.words.restore(info, tensors, |info| Ok(Box::new(LinearModel::restore(info, tensors)?)))
     }
 }
 

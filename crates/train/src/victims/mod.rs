@@ -3,12 +3,16 @@
 use aconite_core::Learner;
 
 mod decision;
+mod documents;
+pub mod words;
 
 aconite_grid::family! {
     /// Every victim that is no network.
     pub VICTIMS: dyn Learner = {
         logistic::Logistic,
         svm::Svm,
+        spambayes::Spambayes,
+        naive_bayes::NaiveBayes,
         mock::Mock,
     }
 }

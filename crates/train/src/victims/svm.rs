@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind as Number, Tensor};
 
 use super::decision::{LinearModel, check, check_c, columns, in_slices, inputs, stored, width};
+use super::words::{Words, within_words};
 use solver::{Space, State, solve};
 
 /// Most training rows with the `rbf` kernel: their kernel matrix takes 800 MB.
@@ -24,7 +25,7 @@ const BLOCK: usize = 1_000;
 ///
 /// min over w, b: ½‖w‖² + C·Σᵢ max(0, 1 − yᵢ(⟨w, φ(xᵢ)⟩ + b)), yᵢ = ±1, the bias not regularised (as libsvm, not
 /// as liblinear). Kernel ⟨φ(x), φ(z)⟩: `linear` x·z, `rbf` exp(−γ‖x − z‖²). Inputs are the numbers of a table as
-/// they are (data sets standardise them) and pixels as x/127.5 − 1. With two classes the scores are −f and f, f the
+/// they are (data sets standardise them), pixels as x/127.5 − 1, and texts and messages as `words` says. With two classes the scores are −f and f, f the
 /// decision value; with more, one machine per class against the rest (libsvm votes between pairs) and its decision
 /// value. Features are the inputs.
 ///
@@ -43,6 +44,8 @@ pub struct Svm {
     /// scikit-learn calls "scale". Without meaning for `linear`.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub gamma: Option<f64>,
+    /// How texts and messages become numbers; without meaning for other rows.
+    pub words: Words,
 }
 
 /// Kernel of a support vector machine.
@@ -59,7 +62,7 @@ pub enum Kernel {
 
 impl Default for Svm {
     fn default() -> Self {
-        Self { kernel: Kernel::Linear, c: 1.0, gamma: None }
+        Self { kernel: Kernel::Linear, c: 1.0, gamma: None, words: Words::default() }
     }
 }
 
@@ -83,6 +86,20 @@ impl Svm {
         Ok(Machines { space, gaussian, c: self.c, last })
     }
 
+    fn restored(&self, info: &Info, tensors: &NamedTensors) -> Result<Box<dyn Model>> {
+        if self.kernel == Kernel::Linear {
+            return Ok(Box::new(LinearModel::restore(info, tensors)?));
+        }
+        let columns = columns(info.classes.len()) as i64;
+        let supports = stored(tensors, "supports", &[-1, width(info)? as i64])?;
+        Ok(Box::new(Gaussian {
+            weight: stored(tensors, "weight", &[supports.size()[0], columns])?,
+            supports,
+            bias: stored(tensors, "bias", &[columns])?,
+            gamma: f64::try_from(stored(tensors, "gamma", &[1])?)?,
+        }))
+    }
+
     fn check_rows(&self, rows: usize) -> Result<()> {
         match self.kernel {
             Kernel::Rbf if rows > KERNEL_ROWS => Err(Error::at(
@@ -104,21 +121,24 @@ impl Learner for Svm {
         if let Some(gamma) = self.gamma.filter(|gamma| !(gamma.is_finite() && *gamma > 0.0)) {
             return Err(Error::at("gamma", format!("a width of {gamma} is not above 0")));
         }
+        self.words.check().map_err(within_words)?;
         self.check_rows(info.total())
     }
 
     fn fit(&self, data: &Dataset, _: Seed, watch: &mut dyn Observer) -> Result<Box<dyn Model>> {
         self.check_rows(data.len())?;
-        self.machines(data.rows(), data.num_classes())?.train(data.labels(), watch)
+        self.words
+            .fit(data, |data| self.machines(data.rows(), data.num_classes())?.train(data.labels(), watch))
     }
 
     fn relearns(&self, rows: &Rows, classes: usize) -> Result<Option<Box<dyn Relearns>>> {
         self.check_rows(rows.len())?;
-        Ok(Some(Box::new(self.machines(rows, classes)?)))
+        let machines = |rows: &Rows| Ok(Box::new(self.machines(rows, classes)?) as Box<dyn Relearns>);
+        self.words.relearns(rows, machines).map(Some)
     }
 
     fn work(&self, info: &Info) -> Work {
-        let inputs = width(info).unwrap_or(0) as f64;
+        let inputs = width(&self.words.info(info)).unwrap_or(0) as f64;
         // All rows may become support vectors.
         let supports = if self.kernel == Kernel::Rbf { info.total() as f64 } else { 0.0 };
         let outputs = columns(info.classes.len()) as f64;
@@ -127,17 +147,7 @@ impl Learner for Svm {
     }
 
     fn restore(&self, info: &Info, tensors: &NamedTensors) -> Result<Box<dyn Model>> {
-        if self.kernel == Kernel::Linear {
-            return Ok(Box::new(LinearModel::restore(info, tensors)?));
-        }
-        let columns = columns(info.classes.len()) as i64;
-        let supports = stored(tensors, "supports", &[-1, width(info)? as i64])?;
-        Ok(Box::new(Gaussian {
-            weight: stored(tensors, "weight", &[supports.size()[0], columns])?,
-            supports,
-            bias: stored(tensors, "bias", &[columns])?,
-            gamma: f64::try_from(stored(tensors, "gamma", &[1])?)?,
-        }))
+        self.words.restore(info, tensors, |info| self.restored(info, tensors))
     }
 }
 

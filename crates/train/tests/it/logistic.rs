@@ -19,7 +19,7 @@ fn coefficients_are_scikit_learns() {
         (0.05, [-0.277_121_71, 0.189_959_43, -0.035_858_16], -0.074_733_28),
     ];
     for (c, weight, bias) in two {
-        let model = Logistic { c }.fit(&eights(2), Seed(0), &mut Silent).unwrap();
+        let model = Logistic { c, ..Logistic::default() }.fit(&eights(2), Seed(0), &mut Silent).unwrap();
         let tensors = model.tensors();
         // Stored are the halves that make −z/2 and z/2.
         close(&(&tensors["weight"] * 2.0), &weight, 1e-6);
@@ -37,7 +37,8 @@ fn coefficients_are_scikit_learns() {
                 -0.021_158_97, -0.189_085_98, 0.210_244_95], [-0.087_913_4, 0.043_568_7, 0.044_344_7]),
     ];
     for (c, weight, bias) in three {
-        let tensors = Logistic { c }.fit(&eights(3), Seed(0), &mut Silent).unwrap().tensors();
+        let tensors =
+            Logistic { c, ..Logistic::default() }.fit(&eights(3), Seed(0), &mut Silent).unwrap().tensors();
         close(&tensors["weight"], &weight, 1e-6);
         close(&tensors["bias"], &bias, 1e-6);
     }
@@ -103,7 +104,7 @@ fn stored_models_come_back_to_the_bit() {
 #[test]
 fn what_does_not_fit_is_refused() {
     for c in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        let error = Logistic { c }.check(&eights(2).info()).unwrap_err();
+        let error = Logistic { c, ..Logistic::default() }.check(&eights(2).info()).unwrap_err();
         assert_eq!(error.setting.as_deref(), Some("c"));
     }
     let single = table(&[[0.0; 3]], vec![0], 1).info();
@@ -134,7 +135,8 @@ fn separable_rows_end_where_the_gradient_does() {
     // at ±1 the optimum is b = 0, w = 2C/(1 + exp(w)) for one row of each class.
     let data = table(&[[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]], vec![0, 1], 2);
     for c in [1.0, 1e3, 1e6] {
-        let tensors = Logistic { c }.fit(&data, Seed(0), &mut Silent).unwrap().tensors();
+        let tensors =
+            Logistic { c, ..Logistic::default() }.fit(&data, Seed(0), &mut Silent).unwrap().tensors();
         let weight: Vec<f64> = Vec::try_from((&tensors["weight"] * 2.0).flatten(0, -1)).unwrap();
         let residual = weight[0] - 2.0 * c / (1.0 + weight[0].exp());
         assert!(residual.abs() < 1e-5 && weight[1..] == [0.0, 0.0], "{c}: {weight:?}, off by {residual}");
@@ -146,7 +148,10 @@ fn separable_rows_end_where_the_gradient_does() {
 fn what_does_not_converge_is_an_error() {
     aconite_train::set_threads(1);
     for classes in [2, 3] {
-        let error = Logistic { c: 1e300 }.fit(&eights(classes), Seed(0), &mut Silent).err().unwrap();
+        let error = Logistic { c: 1e300, ..Logistic::default() }
+            .fit(&eights(classes), Seed(0), &mut Silent)
+            .err()
+            .unwrap();
         assert!(error.message.contains("converge") || error.message.contains("finite"), "{error}");
         assert!(error.hint.unwrap().contains("lower c"));
     }

@@ -6,3 +6,4 @@ mod logistic;
 mod nets;
 mod svm;
 mod table;
+mod texts;

@@ -5,7 +5,7 @@ use tch::Kind;
 use crate::table::{eights, table};
 
 fn rbf(gamma: Option<f64>, c: f64) -> Svm {
-    Svm { kernel: Kernel::Rbf, gamma, c }
+    Svm { kernel: Kernel::Rbf, gamma, c, ..Svm::default() }
 }
 
 fn linear(c: f64) -> Svm {

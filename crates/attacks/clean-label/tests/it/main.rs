@@ -63,8 +63,12 @@ fn surrogate(data: &Dataset) -> Box<dyn Model> {
 /// Ten or fewer classes of Fashion-MNIST, this many training rows.
 fn fashion(classes: Option<&[u32]>, train_size: u32) -> Split {
     let whole = FashionMnistMini {}.load(&Places(vec![])).unwrap();
-    cut(&whole, &Common { classes: classes.map(<[u32]>::to_vec), train_size: Some(train_size) }, Seed(0))
-        .unwrap()
+    cut(
+        &whole,
+        &Common { classes: classes.map(<[u32]>::to_vec), train_size: Some(train_size), ..Common::default() },
+        Seed(0),
+    )
+    .unwrap()
 }
 
 /// What an attack makes of training and test data that look alike.

@@ -147,7 +147,7 @@ fn folds_are_checked_and_asked_for() {
         let error = ConfidentLearning { folds, ..ConfidentLearning::default() }.check(&info).unwrap_err();
         assert!(error.setting.as_deref() == Some("folds") && error.message.contains("2 to 6"), "{error}");
     }
-    let reads = Reads { model: false, folds: Some(5) };
+    let reads = Reads { folds: Some(5), ..Reads::NOTHING };
     assert!(matches!(ConfidentLearning::default().role(), Role::Filter(f) if f.reads() == reads));
     let data = table(&vec![vec![0.0]; 2], &[0, 1]);
     let error = judge(&ConfidentLearning::default(), &evidence(&data)).unwrap_err();
