@@ -12,7 +12,7 @@ use aconite_record::{
 
 use crate::stages::{
     Failure, Workshop, read_certificates, read_detection, read_poison, read_predictions, read_rounds,
-    read_verdict,
+    read_verdict, read_windows,
 };
 
 /// A results folder that is being written.
@@ -119,7 +119,10 @@ impl Results {
         for (stage, at) in &line.stages {
             match *stage {
                 "detect" => note("detection", self.write_detection(name, &plan.stages[*at], shop)),
-                "fit" | "refit" => note("rounds", self.write_rounds(name, &plan.stages[*at], shop)),
+                "fit" | "refit" => {
+                    note("rounds", self.write_rounds(name, &plan.stages[*at], shop));
+                    note("windows", self.write_windows(name, &plan.stages[*at], shop));
+                }
                 "certify" => note("certificates", self.write_certificates(name, &plan.stages[*at], shop)),
                 _ => {}
             }
@@ -140,6 +143,15 @@ impl Results {
         match read_rounds(&shop.entry(&fit.key)?)? {
             Some(rounds) => {
                 rounds.write(&self.path("rounds", name, "json")).map_err(|e| Failure::Failed(e.to_string()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn write_windows(&self, name: &str, fit: &Stage, shop: &Workshop) -> Result<(), Failure> {
+        match read_windows(&shop.entry(&fit.key)?)? {
+            Some(windows) => {
+                windows.write(&self.path("windows", name, "json")).map_err(|e| Failure::Failed(e.to_string()))
             }
             None => Ok(()),
         }
