@@ -55,6 +55,9 @@ pub struct Windows {
     pub monitors: Vec<String>,
     /// The first window of the attack and the one before which it ends; `None` without an attack.
     pub attack: Option<(usize, usize)>,
+    /// Clean accuracy of the clean twin after each window; empty where it is not told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub twin: Vec<f64>,
     /// The windows in order.
     pub windows: Vec<WindowRow>,
 }
@@ -156,6 +159,7 @@ mod tests {
         Windows {
             monitors: vec!["ks".into()],
             attack: Some((2, 4)),
+            twin: vec![0.9; 6],
             windows: seen.into_iter().enumerate().map(row).collect(),
         }
     }
@@ -182,7 +186,8 @@ mod tests {
         let get = |name: &str| calm.metrics().into_iter().find(|(n, _)| *n == name).map(|(_, value)| value);
         assert_eq!((get("false_alarms"), get("detected"), get("time_to_detection")), (Some(3.0), None, None));
         assert_eq!(get("clean_accuracy_worst"), None);
-        let blind = Windows { monitors: vec![], windows: vec![WindowRow::default()], attack: Some((0, 1)) };
+        let windows = vec![WindowRow::default()];
+        let blind = Windows { attack: Some((0, 1)), windows, ..Windows::default() };
         assert!(blind.metrics().iter().all(|(name, _)| ["seconds_window", "poisons"].contains(name)));
     }
 

@@ -239,7 +239,7 @@ pub(crate) fn stream(settings: &Value) -> aconite_core::Result<Option<Streamed>>
         let same = monitors.iter().filter(|m| m.name == kind || m.name.starts_with(&format!("{kind} "))).count();
         let monitor = build(MONITORS.iter(), &own)?;
         if !monitor.watches() {
-            return Err(aconite_core::Error::new(format!("{kind:?} is none of several monitors")));
+            return Err(aconite_core::Error::at("monitor", format!("{kind:?} cannot be one of several monitors")));
         }
         monitors.push(Watched {
             name: if same == 0 { kind.to_owned() } else { format!("{kind} {}", same + 1) },

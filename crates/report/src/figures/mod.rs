@@ -41,10 +41,11 @@ pub(crate) struct Album {
 }
 
 /// Stems of every figure's file name; what else lies in `figures/` is not ours.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 12] = [
     "dots",
     "tradeoff",
     "rate",
+    "timeline",
     "rounds",
     "share",
     "clients",
@@ -68,6 +69,7 @@ pub(crate) fn draw(study: &Study) -> Result<Album, Error> {
     dots::draw(study, &mut album)?;
     tradeoff::draw(study, &mut album)?;
     rate::draw(study, &mut album)?;
+    rounds::timeline::draw(study, &mut album)?;
     rounds::draw(study, &mut album)?;
     rounds::share::draw(study, &mut album)?;
     clients::draw(study, &mut album)?;

@@ -52,6 +52,7 @@ pub(super) fn compute(
     let record = Windows {
         monitors: settings.monitors.iter().map(|m| m.name.clone()).collect(),
         attack: attack.as_deref().map(|_: &dyn Attack| window(&settings.common)),
+        twin: Vec::new(),
         windows,
     };
     let course: serde_json::Map<String, Value> =

@@ -1,6 +1,7 @@
 //! Small streams: they end where plain training does, are attacked, watched and mended, and resume to the bit.
 
 use aconite_core::{Attack, Dataset, Learner, Model, NamedTensors, Rate, Result, Seed, Silent, metrics};
+use aconite_data::breast_cancer::BreastCancer;
 use aconite_data::fashion_mnist_mini::FashionMnistMini;
 use aconite_data::{Common as Cut, Places, Source, Split, cut};
 use aconite_label_flip::random_flip::RandomFlip;
@@ -17,6 +18,7 @@ use aconite_stream::{
 use aconite_train::optim::sgd::Sgd;
 use aconite_train::schedule::constant::Constant;
 use aconite_train::victims::logistic::Logistic;
+use aconite_train::victims::svm::Svm;
 use aconite_train::{SgdLearner, Train};
 
 fn split() -> Split {
@@ -119,17 +121,21 @@ fn same(a: &NamedTensors, b: &NamedTensors) -> bool {
 fn a_calm_stream_ends_where_plain_training_does() {
     let split = split();
     let net = linear();
-    let logistic = Logistic::default();
-    for learner in [&net as &dyn Learner, &logistic] {
-        let (model, diary) = Scene::new(&split, &Every {}, learner).run(None);
+    let patients = BreastCancer::default().load(&Places(vec![])).unwrap();
+    let pairs: [(&Split, &dyn Learner); 3] =
+        [(&split, &net), (&patients, &Logistic::default()), (&patients, &Svm::default())];
+    for (split, learner) in pairs {
+        let n = split.train.len();
+        let (model, diary) = Scene::new(split, &Every {}, learner).run(None);
         let plain = learner.fit(&split.train, Seed(3), &mut Silent).unwrap();
         assert!(same(&model, &plain.tensors()));
-        assert_eq!(diary.seen.iter().map(|s| s.trained).collect::<Vec<_>>()[..3], [100, 200, 300]);
+        let trained: Vec<usize> = diary.seen.iter().map(|s| s.trained).collect();
+        assert_eq!(trained, (1..=12).map(|w| w * n / 12).collect::<Vec<_>>());
         // A window that keeps all is the same; one of three windows is a plain fit on these.
-        let (model, _) = Scene::new(&split, &Sliding { keep: 12 }, learner).run(None);
+        let (model, _) = Scene::new(split, &Sliding { keep: 12 }, learner).run(None);
         assert!(same(&model, &plain.tensors()));
-        let (model, _) = Scene::new(&split, &Sliding { keep: 3 }, learner).run(None);
-        let last = split.train.select(&(900..1200).collect::<Vec<_>>()).unwrap();
+        let (model, _) = Scene::new(split, &Sliding { keep: 3 }, learner).run(None);
+        let last = split.train.select(&(9 * n / 12..n).collect::<Vec<_>>()).unwrap();
         assert!(same(&model, &learner.fit(&last, Seed(3), &mut Silent).unwrap().tensors()));
     }
     // Rebuilt after window 9 for the last time: 1,000 rows.
