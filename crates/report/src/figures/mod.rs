@@ -66,8 +66,11 @@ impl Album {
 /// Draws every figure that the results allow.
 pub(crate) fn draw(study: &Study) -> Result<Album, Error> {
     let mut album = Album::default();
-    dots::draw(study, &mut album)?;
-    tradeoff::draw(study, &mut album)?;
+    // Of streams the time line shows what these would have a page for each operator for.
+    if !study.points.iter().all(|point| point.streamed()) {
+        dots::draw(study, &mut album)?;
+        tradeoff::draw(study, &mut album)?;
+    }
     rate::draw(study, &mut album)?;
     rounds::timeline::draw(study, &mut album)?;
     rounds::draw(study, &mut album)?;
