@@ -17,6 +17,8 @@ pub struct CellFacts {
     pub steps: Vec<Step>,
     /// Whether the victim is a federation: the attack acts in its clients, and rules in its rounds.
     pub federated: bool,
+    /// Whether the victim is a stream: the attack acts in its windows, and all that its operator does in its one fit.
+    pub streamed: bool,
     /// Whether the control arms of the defense are run beside it.
     pub controls: bool,
     /// What its stages' costs are estimated from.
@@ -121,6 +123,8 @@ pub struct CellStages {
     pub lines: Vec<Line>,
     /// Evaluates the clean twin.
     pub twin: usize,
+    /// Trains the clean twin.
+    pub twin_fit: Option<usize>,
     /// The control arms.
     pub controls: Vec<(Control, Line)>,
 }

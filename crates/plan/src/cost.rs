@@ -57,6 +57,8 @@ pub struct Passes {
     pub regime: f64,
     /// By all clients of a federation in all rounds, and to look at the test set between them.
     pub federated: f64,
+    /// In all windows of a stream, and to look at the test set after each.
+    pub streamed: f64,
     /// To mend a model.
     pub repair: f64,
     /// To inspect inputs or a model.
@@ -209,7 +211,13 @@ fn like(stage: &Stage) -> Key {
             let parts: Vec<&str> = stage.inputs.iter().map(|(part, _)| part.as_str()).collect();
             let federated = (of("/federation"), of("/rule"), kind("attack"));
             let fold = of("/fold/of");
-            json!([stage.name, threads, data, victim, train, optimizer, parts, regime, fold, federated])
+            let stream = of("/stream");
+            let mut like =
+                json!([stage.name, threads, data, victim, train, optimizer, parts, regime, fold, federated]);
+            if let (false, Some(like)) = (stream.is_null(), like.as_array_mut()) {
+                like.push(stream);
+            }
+            like
         }
         StageName::Features => json!([stage.name, threads, data, victim, precision]),
         StageName::Filter => json!([stage.name, threads, data, of("/defense")]),
@@ -246,6 +254,7 @@ fn flops(stage: &Stage, size: &Size) -> f64 {
             forward * size.passes.regime
         }
         StageName::Fit if size.passes.federated > 0.0 => forward * size.passes.federated,
+        StageName::Fit if size.passes.streamed > 0.0 => forward * size.passes.streamed,
         // A head learns from features that are computed once.
         StageName::Fit if stage.settings.pointer("/train/transfer") == Some(&json!("head")) => {
             forward * size.train_rows
@@ -321,7 +330,7 @@ mod tests {
         macs: 1e6,
         weights: 1e4,
         features: 128.0,
-        passes: Passes { poison: 0.0, regime: 0.0, federated: 0.0, repair: 0.0, detect: 0.0 },
+        passes: Passes { poison: 0.0, regime: 0.0, federated: 0.0, streamed: 0.0, repair: 0.0, detect: 0.0 },
     };
 
     fn plan(seed: u64, lr: f64, epochs: u32) -> Plan {

@@ -63,6 +63,10 @@ impl Parts<'_> {
         if let ("federation", Some(table)) = (section, part.as_object_mut()) {
             table.shift_remove("checkpoint_every");
         }
+        // Nor a stream its own.
+        if let ("stream", Some(table)) = (section, part.as_object_mut()) {
+            table.shift_remove("checkpoint_every");
+        }
         part
     }
 
@@ -118,6 +122,8 @@ struct Route<'a> {
     steps: &'a [Step],
     /// The filter whose number of removed rows a random filter takes over.
     size_of: Option<usize>,
+    /// Whether it is the clean twin's: without attack, defense and operator.
+    twin: bool,
 }
 
 impl Plan {
@@ -146,11 +152,21 @@ impl Plan {
             !matches!(settings.pointer("/train/transfer").and_then(Value::as_str), None | Some("none"));
         let surrogate = (transfers || attacked && facts.attack.surrogate).then(|| self.surrogate(&parts));
         parts.start = surrogate.filter(|_| transfers);
-        let poison = (attacked && !facts.federated).then(|| self.poison(&parts, surrogate));
+        let poison = (attacked && !facts.federated && !facts.streamed).then(|| self.poison(&parts, surrogate));
 
-        let route =
-            Route { poison: None, trial: None, attacked: false, believed: None, steps: &[], size_of: None };
-        let twin = self.line(&parts, route).evaluate;
+        let clean = Route {
+            poison: None,
+            trial: None,
+            attacked: false,
+            believed: None,
+            steps: &[],
+            size_of: None,
+            twin: true,
+        };
+        let twin = self.line(&parts, clean);
+        let fit = twin.stages.iter().find(|(name, _)| *name == "fit").map(|(_, stage)| *stage);
+        let (twin, twin_fit) = (twin.evaluate, fit);
+        let route = Route { twin: false, ..clean };
         let trials = if attacked { facts.attack.trials.max(1) } else { 1 };
         let lines: Vec<Line> = (0..trials)
             .map(|trial| {
@@ -163,7 +179,7 @@ impl Plan {
             false => Vec::new(),
         };
         self.sizes.resize(self.stages.len(), facts.size);
-        self.cells.push(CellStages { surrogate, poison, lines, twin, controls });
+        self.cells.push(CellStages { surrogate, poison, lines, twin, twin_fit, controls });
     }
 
     fn surrogate(&mut self, parts: &Parts<'_>) -> usize {
@@ -192,7 +208,7 @@ impl Plan {
     ) -> Vec<(Control, Line)> {
         let steps = &parts.facts.steps;
         let clean =
-            Route { poison: None, trial: None, attacked: false, believed: poison, steps, size_of: None };
+            Route { poison: None, trial: None, attacked: false, believed: poison, steps, size_of: None, twin: false };
         let is_filter = |step: &Step| matches!(step.role, StepRole::Filter { .. });
         let is_control = |step: &Step| matches!(step.role, StepRole::Filter { control: true, .. });
         if steps.iter().any(is_control) {
@@ -214,7 +230,7 @@ impl Plan {
                 let steps: Vec<Step> = [arm].into_iter().chain(rest.iter().cloned()).collect();
                 let size_of = (control == Control::RandomFilter).then_some(filter);
                 let route =
-                    Route { poison, trial: None, attacked: true, believed: None, steps: &steps, size_of };
+                    Route { poison, trial: None, attacked: true, believed: None, steps: &steps, size_of, twin: false };
                 controls.push((control, self.line(parts, route)));
             }
         }
@@ -328,6 +344,18 @@ impl Plan {
             let rules: Vec<&Step> = route.steps.iter().filter(|s| s.role == StepRole::Rule).collect();
             settings["rule"] = rules.iter().map(|rule| rule.settings.clone()).collect();
             settings["versions"]["rule"] = rules.iter().map(|rule| Value::from(rule.version)).collect();
+            settings["attack"] = attack(parts, route);
+            settings["versions"]["attack"] = parts.version("attack");
+            settings["evaluate"] = json!({ "asr_scope": parts.part("evaluate")["asr_scope"] });
+        }
+        if parts.facts.streamed {
+            settings["stream"] = stream(parts, route);
+            settings["versions"]["stream"] = parts.version("stream");
+            for (key, section) in [("monitor", "stream.monitor"), ("policy", "stream.policy")] {
+                if settings["stream"][key]["kind"] != "none" {
+                    settings["versions"][section] = parts.version(section);
+                }
+            }
             settings["attack"] = attack(parts, route);
             settings["versions"]["attack"] = parts.version("attack");
             settings["evaluate"] = json!({ "asr_scope": parts.part("evaluate")["asr_scope"] });
@@ -475,6 +503,27 @@ fn set_trial(settings: &mut Value, route: Route<'_>) {
     if let (Some(trial), Some(_)) = (route.trial, route.poison) {
         settings["trial"] = trial.into();
     }
+}
+
+/// A stream without the settings that mean nothing on this way through it.
+fn stream(parts: &Parts<'_>, route: Route<'_>) -> Value {
+    let mut stream = parts.part("stream");
+    let Some(table) = stream.as_object_mut() else { return stream };
+    if route.twin {
+        // Nobody watches the clean twin, so that one serves all operators.
+        for key in ["monitor", "policy"] {
+            table.insert(key.to_owned(), json!({ "kind": "none" }));
+        }
+    }
+    if !route.attacked {
+        table.shift_remove("attack_from");
+        table.shift_remove("attack_until");
+    }
+    if table.get("monitor").is_none_or(|monitor| monitor["kind"] == "none") {
+        table.shift_remove("reference");
+        table.shift_remove("calibrate");
+    }
+    stream
 }
 
 /// The attack that test inputs are evaluated under.

@@ -20,6 +20,7 @@ mod predictions;
 mod provenance;
 mod rounds;
 mod samples;
+mod windows;
 
 pub use cell::{CellRow, Status, dotted, read_cells};
 pub use certificates::Certificates;
@@ -33,6 +34,7 @@ pub use predictions::Predictions;
 pub use provenance::Provenance;
 pub use rounds::{RoundRow, Rounds};
 pub use samples::Samples;
+pub use windows::{WindowRow, Windows, damage};
 
 /// Version of the layout of a results folder. A reader refuses a newer one.
 pub const SCHEMA: u32 = 1;

@@ -84,12 +84,23 @@ pub const CATALOGUE: &[Metric] = &[
     metric("clean_samples", "clean samples", Neither, false, "rows known to be clean that a repair was given"),
     metric("clean_accuracy_best", "best clean accuracy", Higher, true, "federations: highest clean accuracy after any round that was looked at"),
     metric("clean_accuracy_last10", "clean accuracy, last 10", Higher, true, "federations: mean clean accuracy over the last ten rounds that were looked at"),
-    metric("attack_success_best", "best attack success", Lower, true, "federations: highest attack success after any round that was looked at"),
+    metric("attack_success_best", "best attack success", Lower, true, "federations: highest attack success after any round that was looked at; streams: after any window from the attack's first on"),
     metric("attack_success_last10", "attack success, last 10", Lower, true, "federations: mean attack success over the last ten rounds that were looked at"),
     metric("malicious_weight", "weight of the malicious", Lower, true, "federations: share of the aggregate's weight that attacking clients held, mean over the rounds with an attack; for rules that weigh clients"),
     metric("malicious_rejected", "malicious updates rejected", Higher, true, "federations: share of attacking clients' updates that the rule gave no weight"),
     metric("honest_rejected", "honest updates rejected", Lower, true, "federations: share of honest clients' updates that the rule gave no weight, in rounds with an attack"),
     metric("seconds_round", "seconds per round", Neither, false, "federations: wall-clock seconds of a round's training, attack and rule, mean over rounds"),
+    metric("damage", "damage (accuracy × windows)", Lower, false, "streams: accuracy of the clean twin (same stream, no attack, no operator) minus this stream's, summed over the windows from the attack's first to the last, without an attack over all: 1 is the loss of all accuracy for one window, or of a tenth for ten"),
+    metric("clean_accuracy_worst", "worst clean accuracy", Higher, true, "streams: lowest clean accuracy after any window from the attack's first on"),
+    metric("attack_success_mean", "attack success, mean", Lower, true, "streams: mean attack success over the windows from the attack's first to the last"),
+    metric("detected", "detected", Higher, true, "streams: 1 if an alarm was raised in the attack's first window or later, otherwise 0"),
+    metric("time_to_detection", "windows to detection", Lower, false, "streams: windows from the attack's first to the first alarm in or after it; 0 is an alarm in the same window; none where it was not detected"),
+    metric("alarms", "windows with alarms", Neither, false, "streams: windows in which a monitor raised an alarm"),
+    metric("false_alarms", "false alarms", Lower, false, "streams: windows with an alarm before the attack's first; without an attack all windows with an alarm"),
+    metric("repairs", "repairs", Lower, false, "streams: windows in which the operator acted"),
+    metric("repair_rows", "labelled rows spent", Lower, false, "streams: labelled rows that the operator's repairs cost: dropped, or labelled by hand"),
+    metric("repair_seconds", "seconds of repairs", Lower, false, "streams: wall-clock seconds of the operator's repairs"),
+    metric("seconds_window", "seconds per window", Neither, false, "streams: wall-clock seconds of a window's training, watching and repair, mean over windows"),
     metric("class_accuracy_*", "class accuracy", Higher, true, "accuracy on the untouched test inputs of one class"),
     metric("train_loss", "training loss", Neither, false, "mean cross-entropy over the last epoch of the victim's training"),
     metric("seconds", "seconds", Neither, false, "wall-clock seconds of the cell's stages, computed alone"),
@@ -112,7 +123,7 @@ pub fn rank(name: &str) -> usize {
 
 /// Whether a metric depends on the clock or the memory and so differs between identical runs.
 pub fn is_cost(name: &str) -> bool {
-    name == "peak_rss_mb" || name == "seconds" || name.starts_with("seconds_")
+    matches!(name, "peak_rss_mb" | "seconds" | "repair_seconds") || name.starts_with("seconds_")
 }
 
 #[cfg(test)]

@@ -89,6 +89,9 @@ pub(crate) fn page(study: &Study, album: &Album) -> String {
     if let Some(table) = table::federations(study) {
         section(&mut out, "Federations", words::FEDERATIONS, &cut(table, Dress::Plain));
     }
+    if let Some(table) = table::streams(study) {
+        section(&mut out, "Streams", words::STREAMS, &cut(table, Dress::Plain));
+    }
     if let Some(table) = table::certificates(study) {
         section(&mut out, "Certificates", words::CERTIFICATES, &cut(table, Dress::Plain));
     }

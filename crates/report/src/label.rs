@@ -129,6 +129,11 @@ impl Labels {
         self.contextual(row, &["federation.malicious_share", "federation.malicious"])
     }
 
+    /// [`Labels::context`] without what the operator of a stream does, for figures where that is a curve's name.
+    pub fn context_without_policy(&self, row: &CellRow) -> String {
+        self.contextual(row, &["stream.policy"])
+    }
+
     fn contextual(&self, row: &CellRow, except: &[&str]) -> String {
         let mut words = Vec::new();
         for (section, kind_varies) in &self.context {
@@ -138,7 +143,7 @@ impl Labels {
             }
             for path in self.paths(section, &kind).into_iter().flatten() {
                 let full = if path.is_empty() { section.clone() } else { format!("{section}.{path}") };
-                if let Some(value) = row.setting(&full).filter(|_| !except.contains(&full.as_str())) {
+                if let Some(value) = row.setting(&full).filter(|_| !except.iter().any(|e| below(&full, e))) {
                     words.push(format!("{full}={}", value_text(value)));
                 }
             }
@@ -166,6 +171,11 @@ impl Labels {
         }
         name
     }
+}
+
+/// Whether a path is this one or lies below it.
+fn below(path: &str, root: &str) -> bool {
+    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Varying paths without those below a table of another kind: tables of different kinds differ in all their settings, and

@@ -2,7 +2,7 @@
 //! alone.
 //!
 //! [`draw`] reads `cells.jsonl`, `experiment.toml`, `provenance.json`, `expect.json`, `ledger/`, `samples/`,
-//! `detections/`, `certificates/` and `rounds/` and writes `figures/`, `tables/`, `report.html` and `report.md`. It
+//! `detections/`, `certificates/`, `rounds/` and `windows/` and writes `figures/`, `tables/`, `report.html` and `report.md`. It
 //! needs no libtorch and no network, and the same files give the same bytes. [`summary::write_summary`] writes `summary.csv`.
 
 pub mod compare;

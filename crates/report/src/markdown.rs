@@ -41,6 +41,9 @@ pub(crate) fn text(study: &Study, album: &Album) -> String {
     if let Some(table) = table::federations(study) {
         let _ = write!(out, "\n## Federations\n\n{}\n\n{}", words::FEDERATIONS, dress(table));
     }
+    if let Some(table) = table::streams(study) {
+        let _ = write!(out, "\n## Streams\n\n{}\n\n{}", words::STREAMS, dress(table));
+    }
     if let Some(table) = table::certificates(study) {
         let _ = write!(out, "\n## Certificates\n\n{}\n\n{}", words::CERTIFICATES, dress(table));
     }

@@ -35,6 +35,8 @@ pub struct Point {
     pub context: String,
     /// [`Point::context`] without the share of malicious clients.
     pub context_without_share: String,
+    /// [`Point::context`] without what the operator of a stream does.
+    pub context_without_policy: String,
     /// Share of the clients that are malicious, in a federation.
     pub malicious: Option<f64>,
     /// Poison rate, if the attack has one.
@@ -97,6 +99,11 @@ impl Point {
         self.any().is_some_and(|row| row.kind("federation") != "none")
     }
 
+    /// Whether data arrive in windows.
+    pub fn streamed(&self) -> bool {
+        self.any().is_some_and(|row| !matches!(row.kind("stream"), "none" | ""))
+    }
+
     /// Any row, for its settings.
     pub fn any(&self) -> Option<&CellRow> {
         self.done.first().or(self.failed.first())
@@ -154,6 +161,7 @@ fn group(point: usize, mut rows: Vec<&CellRow>, labels: &Labels) -> Option<Point
         defense: labels.defense(first),
         context: labels.context(first),
         context_without_share: labels.context_without_share(first),
+        context_without_policy: labels.context_without_policy(first),
         malicious: malicious(first),
         rate: first.setting("attack.rate").and_then(Value::as_f64).filter(|r| r.is_finite()),
         goal: first.goal.clone(),

@@ -436,6 +436,41 @@ fn a_federation_has_its_rounds_clients_and_table() {
 }
 
 #[test]
+fn a_stream_has_its_time_line_and_table() {
+    let dir = folder();
+    let policies = [
+        json!({"kind": "none"}),
+        json!({"kind": "roll_back", "back": 1}),
+        json!({"kind": "roll_back", "back": 3}),
+        json!({"kind": "retrain_without_suspects", "before": 0}),
+    ];
+    support::streamed::write(dir.path(), &["badnets", "random_flip", "none"], &policies, 3);
+    apart(dir.path());
+    let first = drawn(dir.path());
+    let before = bytes(dir.path(), &first);
+    assert!(before == bytes(dir.path(), &drawn(dir.path())), "a second drawing differs");
+    for name in ["timeline", "timeline-page2"] {
+        assert!(names(&first).contains(&format!("figures/{name}.png")), "{name} in {:?}", names(&first));
+    }
+    let svg = std::fs::read_to_string(dir.path().join("figures/timeline.svg")).unwrap();
+    for words in
+        ["roll_back back=3", "no operator acts", "alarms", "Shaded: the windows", "Grey dashed", "aims at accuracy alone"]
+    {
+        assert!(svg.contains(words), "{words}");
+    }
+    let markdown = std::fs::read_to_string(dir.path().join("report.md")).unwrap();
+    // Every seed's first alarm since the attack began is in its second window; one before it without an operator.
+    let row = |setting: &str| {
+        let mut streams = markdown.lines().skip_while(|l| *l != "## Streams");
+        streams.find(|l| l.starts_with("| badnets | none |") && l.contains(setting)).unwrap().to_owned()
+    };
+    assert!(markdown.contains("windows to detection") && markdown.contains("damage (accuracy × windows)"));
+    assert!(row("policy.kind=none").contains("| 100.0 ± 0.0 | 1 ± 0.0 | 1 ± 0.0 |"), "{}", row("policy.kind=none"));
+    std::fs::remove_dir_all(dir.path().join("windows")).unwrap();
+    assert_eq!(why(&drawn(dir.path()), "timeline").len(), 1);
+}
+
+#[test]
 fn a_federation_without_its_files_says_so() {
     let dir = folder();
     support::federated::write(dir.path(), 1);

@@ -7,6 +7,7 @@ use aconite_data::{Common, DATASETS, Source};
 use aconite_federated::{FEDERATIONS, Local, PARTITIONS, Partition};
 use aconite_grid::{Entry, Kind, Schema, Section, Spec};
 use aconite_nets::NETS;
+use aconite_stream::{MONITORS, Monitor, POLICIES, Policy, SCHEDULES as STREAMS, Schedule, Threshold, Watched};
 use aconite_train::{OPTIMIZERS, SCHEDULES, SgdLearner, Train, Transfer, VICTIMS};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -95,6 +96,12 @@ pub(crate) fn schema() -> Schema {
                 .with_absent("none")
                 .with_common(Spec::of::<aconite_federated::Common>("", &[])),
             Section::family("federation.partition", "who holds which rows", specs(PARTITIONS), Some("iid")),
+            Section::family("stream", "whether a system keeps learning", specs(STREAMS), Some("every"))
+                .with_absent("none")
+                .with_common(Spec::of::<aconite_stream::Common>("", &[])),
+            Section::family("stream.monitor", "what raises an alarm", specs(MONITORS), Some("none"))
+                .with_common(Spec::of::<Threshold>("", &[])),
+            Section::family("stream.policy", "what the operator does then", specs(POLICIES), Some("none")),
             Section::plain("evaluate", "how the model is judged", Spec::of::<Evaluate>("", &[])),
         ],
     }
@@ -196,6 +203,60 @@ pub(crate) fn federation(settings: &Value) -> aconite_core::Result<Option<Federa
         common: aconite_grid::rebuild(&common).map_err(aconite_core::Error::new)?,
         local: build(FEDERATIONS.iter(), &own)?,
         partition: build(PARTITIONS.iter(), &partition)?,
+    }))
+}
+
+/// A stream's settings, built.
+#[derive(Debug)]
+pub(crate) struct Streamed {
+    pub(crate) common: aconite_stream::Common,
+    pub(crate) schedule: Box<dyn Schedule>,
+    /// What `[stream.monitor]` names.
+    pub(crate) watch: Box<dyn Monitor>,
+    /// Whether that are several monitors.
+    pub(crate) several: bool,
+    /// The monitors, one by one.
+    pub(crate) monitors: Vec<Watched>,
+    pub(crate) policy: Box<dyn Policy>,
+}
+
+/// `[stream]` of a cell's settings; `None` where there is none.
+pub(crate) fn stream(settings: &Value) -> aconite_core::Result<Option<Streamed>> {
+    if matches!(settings.get("kind").and_then(Value::as_str), None | Some("none")) {
+        return Ok(None);
+    }
+    let mut own = settings.clone();
+    let mut take = |key: &str| own.as_object_mut().and_then(|t| t.shift_remove(key)).unwrap_or_default();
+    let (monitor, policy) = (take("monitor"), take("policy"));
+    let (own, common) = divided(&own, &Spec::of::<aconite_stream::Common>("", &[]));
+    let list: Vec<&Value> = match monitor.get("kind").and_then(Value::as_str) {
+        None | Some("none") => Vec::new(),
+        Some("several") => monitor["monitors"].as_array().into_iter().flatten().collect(),
+        Some(_) => vec![&monitor],
+    };
+    let mut monitors: Vec<Watched> = Vec::new();
+    for given in &list {
+        let (own, threshold) = divided(given, &Spec::of::<Threshold>("", &[]));
+        let kind = given["kind"].as_str().unwrap_or_default();
+        let same = monitors.iter().filter(|m| m.name == kind || m.name.starts_with(&format!("{kind} "))).count();
+        let monitor = build(MONITORS.iter(), &own)?;
+        if !monitor.watches() {
+            return Err(aconite_core::Error::at("monitor", format!("{kind:?} cannot be one of several monitors")));
+        }
+        monitors.push(Watched {
+            name: if same == 0 { kind.to_owned() } else { format!("{kind} {}", same + 1) },
+            monitor,
+            threshold: aconite_grid::rebuild(&threshold).map_err(aconite_core::Error::new)?,
+        });
+    }
+    let (watch, _) = divided(&monitor, &Spec::of::<Threshold>("", &[]));
+    Ok(Some(Streamed {
+        common: aconite_grid::rebuild(&common).map_err(aconite_core::Error::new)?,
+        schedule: build(STREAMS.iter(), &own)?,
+        several: monitor["kind"] == "several",
+        watch: build(MONITORS.iter(), &watch)?,
+        monitors,
+        policy: build(POLICIES.iter(), &policy)?,
     }))
 }
 

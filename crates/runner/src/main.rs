@@ -13,6 +13,7 @@ mod progress;
 mod results;
 mod scheduler;
 mod stages;
+mod streams;
 mod system;
 mod tensors;
 mod worker;

@@ -54,6 +54,9 @@ pub(crate) fn row(
             metrics.insert("attack_success".into(), twin - own);
         }
     }
+    if let Some(damage) = damage(cell, stages, states) {
+        metrics.insert("damage".into(), damage);
+    }
     for (control, line) in &stages.controls {
         let mut of_line = numbers(line, states);
         if let (true, Some(twin), Some(&own)) = (availability, twin, of_line.get("clean_accuracy")) {
@@ -91,6 +94,19 @@ pub(crate) fn row(
     }
 }
 
+/// What a stream lost against its clean twin.
+fn damage(cell: &Cell, stages: &CellStages, states: &[State]) -> Option<f64> {
+    let accuracies = |stage: usize| -> Option<Vec<f64>> {
+        let all = states[stage].finished()?.output.get("accuracies")?.as_array()?;
+        all.iter().map(Value::as_f64).collect()
+    };
+    let from = match cell.settings["attack"]["kind"] == "none" {
+        true => 0,
+        false => cell.settings["stream"]["attack_from"].as_u64()? as usize,
+    };
+    aconite_record::damage(&accuracies(stages.twin_fit?)?, &accuracies(stages.stage("fit")?)?, from)
+}
+
 /// The numbers of a line's stages, those of later stages over those of earlier ones.
 fn numbers(line: &Line, states: &[State]) -> BTreeMap<String, f64> {
     let mut all = BTreeMap::new();
@@ -105,6 +121,7 @@ fn numbers(line: &Line, states: &[State]) -> BTreeMap<String, f64> {
                     all.insert("train_loss".into(), loss);
                 }
                 copy_numbers(&finished.output["federation"], &mut all);
+                copy_numbers(&finished.output["stream"], &mut all);
             }
             _ => {}
         }

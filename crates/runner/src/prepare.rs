@@ -10,7 +10,7 @@ use aconite_plan::{AttackFacts, CellFacts, Passes, Plan, Size, Step, StepRole, S
 use serde_json::{Value, json};
 
 use crate::defenses::chain::check_order;
-use crate::{families, federated, stages, system};
+use crate::{families, federated, stages, streams, system};
 
 /// One cell, ready to run.
 #[derive(Debug, Clone)]
@@ -40,6 +40,8 @@ struct Known {
     info: Info,
     fingerprint: String,
     test_rows: usize,
+    /// Labels of the training rows, in their order.
+    labels: Vec<usize>,
 }
 
 impl Known {
@@ -107,7 +109,12 @@ pub(crate) fn prepare(
                 let fingerprint =
                     families::source(dataset).and_then(|s| s.fingerprint(&places)).map_err(at("dataset"))?;
                 let data =
-                    Rc::new(Known { info: split.train.info(), fingerprint, test_rows: split.test.len() });
+                    Rc::new(Known {
+                        info: split.train.info(),
+                        fingerprint,
+                        test_rows: split.test.len(),
+                        labels: split.train.labels().to_vec(),
+                    });
                 known.insert(dataset.to_string(), data.clone());
                 data
             }
@@ -150,6 +157,14 @@ pub(crate) fn prepare(
         if let Some(federation) = &federation {
             passes.federated = federated::passes(federation, &data.info, data.test_rows, &settings["train"]);
         }
+        let stream = families::stream(&settings["stream"]).map_err(at("stream"))?;
+        if let Some(stream) = &stream {
+            let rows = (&data.info, &data.labels[..]);
+            streams::check(stream, attack.as_ref(), &defended.built, rows, learner.as_ref(), settings)
+                .map_err(|(section, e)| located(experiment, point, section, e))?;
+            passes.streamed =
+                streams::passes(stream, data.labels.len(), data.test_rows, &settings["train"]);
+        }
         for (step, defense) in defended.steps.iter().zip(&defended.built) {
             let own = defense.passes(&data.info, training, epochs);
             match step.role {
@@ -168,6 +183,10 @@ pub(crate) fn prepare(
                 (s.path.to_owned(), Value::from(families::version(schema, s.path, settings)))
             })
             .collect();
+        if let Some(several) = settings["stream"]["monitor"]["monitors"].as_array() {
+            let each = several.iter().map(|monitor| families::version(schema, "stream.monitor", monitor));
+            versions["stream.monitor"] = each.collect::<Vec<u32>>().into();
+        }
         let files = [
             ("victim", learner.content().map_err(at("victim"))?),
             ("attack", attack.content().map_err(at("attack"))?),
@@ -190,12 +209,14 @@ pub(crate) fn prepare(
             },
             steps: defended.steps,
             federated: federation.is_some(),
+            streamed: stream.is_some(),
             controls: families::evaluate(&settings["evaluate"]).map_err(at("evaluate"))?.controls,
             size: data.size(work, &settings["train"], passes),
         };
         threads = threads.max(stages::number(settings, "/train/threads").unwrap_or(1));
         let goal = attack.goal(&data.info).name().to_owned();
-        let knowledge = defended.knowledge;
+        let mut knowledge = defended.knowledge;
+        knowledge.extend(stream.iter().flat_map(streams::knowledge).map(str::to_owned));
         let wanted = attack_needs(attack.as_ref());
         for &seed in &experiment.seeds {
             plan.add(settings, seed, &facts, &environment);
@@ -425,6 +446,13 @@ fn located(experiment: &Experiment, point: &Point, section: &str, error: aconite
 /// `badnets-spectral_signatures-s0-1f2e3d4c`: readable, and unique by the hash of all settings.
 fn name(settings: &Value, seed: u64) -> String {
     let kind = |section: &str| settings[section]["kind"].as_str().unwrap_or("none").to_owned();
-    let key = aconite_plan::Key::of(settings);
+    let mut settings = settings.clone();
+    if settings["stream"]["kind"] == "none"
+        && let Some(sections) = settings.as_object_mut()
+    {
+        // What is no stream has no settings of one.
+        sections.shift_remove("stream");
+    }
+    let key = aconite_plan::Key::of(&settings);
     format!("{}-{}-s{seed}-{}", kind("attack"), kind("defense"), key.short())
 }

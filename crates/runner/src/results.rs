@@ -12,7 +12,7 @@ use aconite_record::{
 
 use crate::stages::{
     Failure, Workshop, read_certificates, read_detection, read_poison, read_predictions, read_rounds,
-    read_verdict,
+    read_verdict, read_windows,
 };
 
 /// A results folder that is being written.
@@ -99,13 +99,13 @@ impl Results {
         aconite_report::summary::write_summary(&self.dir.join("summary.csv"), &rows)
     }
 
-    /// Writes the files of one trial of a cell; `name` is theirs. What could not be written is returned with the
+    /// Writes the files of one trial of a cell, whose clean twin was trained by the stage `twin`; `name` is theirs. What could not be written is returned with the
     /// reason: the numbers of the cell do not depend on it.
     pub(crate) fn write_line(
         &self,
         name: &str,
         row: &CellRow,
-        line: &Line,
+        (line, twin): (&Line, Option<usize>),
         plan: &Plan,
         shop: &mut Workshop,
     ) -> Vec<(&'static str, Failure)> {
@@ -119,7 +119,11 @@ impl Results {
         for (stage, at) in &line.stages {
             match *stage {
                 "detect" => note("detection", self.write_detection(name, &plan.stages[*at], shop)),
-                "fit" | "refit" => note("rounds", self.write_rounds(name, &plan.stages[*at], shop)),
+                "fit" | "refit" => {
+                    note("rounds", self.write_rounds(name, &plan.stages[*at], shop));
+                    let twin = twin.map(|twin| &plan.stages[twin]);
+                    note("windows", self.write_windows(name, &plan.stages[*at], twin, shop));
+                }
                 "certify" => note("certificates", self.write_certificates(name, &plan.stages[*at], shop)),
                 _ => {}
             }
@@ -143,6 +147,22 @@ impl Results {
             }
             None => Ok(()),
         }
+    }
+
+    fn write_windows(
+        &self,
+        name: &str,
+        fit: &Stage,
+        twin: Option<&Stage>,
+        shop: &Workshop,
+    ) -> Result<(), Failure> {
+        let Some(mut windows) = read_windows(&shop.entry(&fit.key)?)? else { return Ok(()) };
+        if let Some(twin) = twin
+            && let Some(calm) = read_windows(&shop.entry(&twin.key)?)?
+        {
+            windows.twin = calm.windows.iter().filter_map(|w| w.clean_accuracy).collect();
+        }
+        windows.write(&self.path("windows", name, "json")).map_err(|e| Failure::Failed(e.to_string()))
     }
 
     fn write_certificates(&self, name: &str, certify: &Stage, shop: &Workshop) -> Result<(), Failure> {

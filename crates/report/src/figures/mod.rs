@@ -41,10 +41,11 @@ pub(crate) struct Album {
 }
 
 /// Stems of every figure's file name; what else lies in `figures/` is not ours.
-pub(crate) const NAMES: [&str; 11] = [
+pub(crate) const NAMES: [&str; 12] = [
     "dots",
     "tradeoff",
     "rate",
+    "timeline",
     "rounds",
     "share",
     "clients",
@@ -65,9 +66,13 @@ impl Album {
 /// Draws every figure that the results allow.
 pub(crate) fn draw(study: &Study) -> Result<Album, Error> {
     let mut album = Album::default();
-    dots::draw(study, &mut album)?;
-    tradeoff::draw(study, &mut album)?;
+    // Of streams the time line shows what these would have a page for each operator for.
+    if !study.points.iter().all(|point| point.streamed()) {
+        dots::draw(study, &mut album)?;
+        tradeoff::draw(study, &mut album)?;
+    }
     rate::draw(study, &mut album)?;
+    rounds::timeline::draw(study, &mut album)?;
     rounds::draw(study, &mut album)?;
     rounds::share::draw(study, &mut album)?;
     clients::draw(study, &mut album)?;

@@ -5,7 +5,7 @@ mod read;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use aconite_record::{CellRow, Certificates, Detection, Rounds, Samples, Status, read_cells};
+use aconite_record::{CellRow, Certificates, Detection, Rounds, Samples, Status, Windows, read_cells};
 
 pub(crate) use self::read::of_cell;
 use self::read::{about, claims, list, provenance, read_all, read_optional};
@@ -54,6 +54,8 @@ pub(crate) struct Study {
     pub(crate) certificates: BTreeMap<String, Certificates>,
     /// The rounds of federations by the name of their cell.
     pub(crate) rounds: BTreeMap<String, Rounds>,
+    /// The windows of streams by the name of their cell.
+    pub(crate) windows: BTreeMap<String, Windows>,
 }
 
 /// The points of one context.
@@ -96,6 +98,7 @@ impl Study {
             detections: read_all(dir, "detections", Detection::read, skipped),
             certificates: read_all(dir, "certificates", Certificates::read, skipped),
             rounds: read_all(dir, "rounds", Rounds::read, skipped),
+            windows: read_all(dir, "windows", Windows::read, skipped),
             ledgers: list(&dir.join("ledger"), "parquet"),
             dir: dir.to_owned(),
             about,

@@ -39,6 +39,23 @@ const FEDERATION: [&str; 9] = [
     "honest_rejected",
 ];
 
+/// Metrics of the table of streams: detection, damage, the attack, and what the operator paid.
+const STREAM: [&str; 13] = [
+    "detected",
+    "time_to_detection",
+    "false_alarms",
+    "damage",
+    "clean_accuracy",
+    "clean_accuracy_worst",
+    "attack_success",
+    "attack_success_best",
+    "attack_success_mean",
+    "repairs",
+    "repair_rows",
+    "repair_seconds",
+    "seconds_window",
+];
+
 /// A column of numbers.
 enum Column {
     /// A metric over the seeds.
@@ -172,4 +189,13 @@ pub(crate) fn federations(study: &Study) -> Option<Table> {
     let mut columns: Vec<Column> = FEDERATION.into_iter().filter(|m| has(m)).map(Column::metric).collect();
     columns.extend(has("seconds_round").then(|| Column::metric("seconds_round")));
     of_points(study, points(), &columns, &FEDERATION.map(str::to_owned))
+}
+
+/// One row a stream: how soon the attack was detected, what it cost, and what the operator paid; none if there is no such
+/// point.
+pub(crate) fn streams(study: &Study) -> Option<Table> {
+    let points = || study.points.iter().filter(|p| p.streamed());
+    let has = |m: &str| points().any(|p| p.stat(m).is_some());
+    let columns: Vec<Column> = STREAM.into_iter().filter(|m| has(m)).map(Column::metric).collect();
+    of_points(study, points(), &columns, &STREAM.map(str::to_owned))
 }

@@ -4,7 +4,7 @@ mod claims;
 mod defenses;
 
 pub(crate) use claims::{claims, failed, metrics};
-pub(crate) use defenses::{attacks, certificates, controls, federations, filters};
+pub(crate) use defenses::{attacks, certificates, controls, federations, filters, streams};
 
 use crate::format::{heading, number, stat};
 use crate::study::Study;

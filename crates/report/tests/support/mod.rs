@@ -4,6 +4,7 @@
 
 pub mod federated;
 pub mod matrix;
+pub mod streamed;
 
 use std::path::Path;
 

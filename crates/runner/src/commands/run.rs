@@ -95,7 +95,7 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
     let checked = verify::check_all(&whole.expects, &rows);
     verify::write(&dir, &checked)?;
     let names: HashSet<String> = rows.iter().map(|r| r.cell.clone()).collect();
-    for folder in ["ledger", "predictions", "detections", "certificates", "rounds"] {
+    for folder in ["ledger", "predictions", "detections", "certificates", "rounds", "windows"] {
         keep_files(&dir.join(folder), |stem| {
             // The files of a trial are called by the cell's name and `-t3`.
             let cell = stem.rsplit_once("-t").filter(|(_, trial)| trial.parse::<usize>().is_ok());
@@ -187,7 +187,7 @@ impl Watch for Session<'_> {
             for (trial, line) in stages.lines.iter().enumerate() {
                 let name = if several { format!("{}-t{trial}", row.cell) } else { row.cell.clone() };
                 let plan = &self.prepared.plan;
-                for (what, why) in self.results.write_line(&name, &row, line, plan, &mut self.shop) {
+                for (what, why) in self.results.write_line(&name, &row, (line, stages.twin_fit), plan, &mut self.shop) {
                     self.progress.note(&format!("the {what} of {name} could not be written: {why:?}"));
                 }
             }

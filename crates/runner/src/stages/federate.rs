@@ -1,7 +1,7 @@
 //! A federation's `fit`: its rounds, each looked at on the test set, resumed where an interrupted run kept its state.
 
 use aconite_core::{
-    Aggregator, Course, Defense, Error, Goal, Learner, Mixing, NamedTensors, Observer, Pace, Result, Role,
+    Aggregator, Course, Dataset, Defense, Error, Goal, Learner, Mixing, Model, NamedTensors, Observer, Pace, Result, Role,
     Silent, best_class, metrics,
 };
 use aconite_data::Split;
@@ -132,14 +132,14 @@ fn aggregator(defense: &dyn Defense) -> Result<&dyn Aggregator> {
 }
 
 /// The test set as it is and triggered, looked at after rounds.
-struct Exam<'a> {
+pub(super) struct Exam<'a> {
     split: &'a Split,
     triggered: Option<Triggered>,
     targeted: Option<Misread>,
 }
 
 impl<'a> Exam<'a> {
-    fn new(
+    pub(super) fn new(
         stage: &Stage,
         split: &'a Split,
         attack: Option<&dyn aconite_core::Attack>,
@@ -159,9 +159,19 @@ impl<'a> Exam<'a> {
 
     /// Clean accuracy and attack success of a model.
     fn of(&self, learner: &dyn Learner, tensors: &NamedTensors) -> Result<(Option<f64>, Option<f64>)> {
-        let test = &self.split.test;
         let model = learner.restore(&self.split.train.info(), tensors)?;
-        let predicted = model.predict(test.rows())?;
+        let (predicted, success) = self.judged(model.as_ref())?;
+        Ok((metrics::accuracy(&predicted, self.split.test.labels()), success))
+    }
+
+    /// The test set.
+    pub(super) fn test(&self) -> &Dataset {
+        &self.split.test
+    }
+
+    /// What a model reads the test set as, and attack success.
+    pub(super) fn judged(&self, model: &dyn Model) -> Result<(Vec<usize>, Option<f64>)> {
+        let predicted = model.predict(self.split.test.rows())?;
         let success = match (&self.triggered, &self.targeted) {
             (Some(triggered), _) => {
                 triggered.judged(&best_class(&model.scores(&triggered.content)?)?).attack_success
@@ -169,7 +179,7 @@ impl<'a> Exam<'a> {
             (None, Some(misread)) => misread.judged(&predicted).attack_success,
             (None, None) => None,
         };
-        Ok((metrics::accuracy(&predicted, test.labels()), success))
+        Ok((predicted, success))
     }
 }
 

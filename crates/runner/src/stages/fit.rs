@@ -6,7 +6,7 @@ use aconite_train::Transfer;
 use serde_json::json;
 
 use super::workshop::{learner, regime, seed};
-use super::{Failure, Output, Workshop, federate};
+use super::{Failure, Output, Workshop, federate, stream};
 use crate::{families, tensors};
 
 /// The file that holds a model.
@@ -19,6 +19,9 @@ pub(super) fn compute(
 ) -> Result<Output, Failure> {
     if federate::federates(stage) {
         return federate::compute(stage, shop, watch);
+    }
+    if stream::streams(stage) {
+        return stream::compute(stage, shop, watch);
     }
     let data = shop.training(stage)?;
     let learner = learner(stage)?;

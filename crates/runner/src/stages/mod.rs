@@ -11,6 +11,7 @@ mod fit;
 mod folds;
 mod poison;
 mod repair;
+mod stream;
 mod workshop;
 
 use aconite_core::Observer;
@@ -23,6 +24,7 @@ pub(crate) use evaluate::read as read_predictions;
 pub(crate) use federate::{Server, read as read_rounds};
 pub(crate) use filter::read as read_verdict;
 pub(crate) use poison::read_poison;
+pub(crate) use stream::read as read_windows;
 pub(crate) use workshop::{Workshop, load_split, number, seed};
 
 /// What a stage gives: small values for its manifest, and files.

@@ -12,6 +12,7 @@ mod kills;
 mod mock;
 mod program;
 mod reliability;
+mod streams;
 
 // The server and the archives that the downloads themselves are tested with.
 #[allow(dead_code)] // not all of it is needed here

@@ -1,9 +1,10 @@
 //! `rounds`: attack success and clean accuracy of the global model over the rounds of a federation; `share`: the
-//! same after the last round over the share of malicious clients.
+//! same after the last round over the share of malicious clients; `timeline`: the same over the windows of a stream.
 
 mod course;
 mod panel;
 pub(crate) mod share;
+pub(crate) mod timeline;
 
 use self::course::{Attack, attacks, rules};
 use self::panel::{Frame, message};

@@ -105,6 +105,14 @@ impl Frame {
         }
     }
 
+    /// The means along the rounds, grey and dashed.
+    pub(super) fn dashes(&self, canvas: &mut Canvas, course: &[(f64, Stat)]) {
+        let path: Vec<(f64, f64)> = course.iter().map(|(r, s)| (self.x.at(*r), self.y(s.mean))).collect();
+        if path.len() > 1 {
+            canvas.dashed(&path, &[5.0, 4.0], 1.5, GREY);
+        }
+    }
+
     /// A dashed line at a share.
     pub(super) fn reference(&self, canvas: &mut Canvas, share: f64) {
         if self.y.holds(share) {

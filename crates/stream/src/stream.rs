@@ -1,0 +1,369 @@
+//! The course of a stream.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use aconite_core::{
+    Attack, Course, Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Poisoned, Result, Seed, Silent,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::operator::Operator;
+use crate::pool::Pool;
+use crate::view::accuracy;
+use crate::{Common, Look, Policy, Schedule, Sees, Training, Watched, Windows};
+
+/// A system that keeps learning.
+pub struct Stream<'a> {
+    /// Windows, holdout, when the attack is on.
+    pub common: &'a Common,
+    /// When the system trains.
+    pub schedule: &'a dyn Schedule,
+    /// What the operator watches.
+    pub monitors: &'a [Watched],
+    /// What the operator does about an alarm.
+    pub policy: &'a dyn Policy,
+    /// What is trained.
+    pub learner: &'a dyn Learner,
+    /// All clean rows, of which the holdout is taken.
+    pub data: &'a Dataset,
+    /// The attack on the rows of its windows.
+    pub attack: Option<&'a dyn Attack>,
+    /// The cell's seed.
+    pub seed: Seed,
+}
+
+impl std::fmt::Debug for Stream<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { common, schedule, monitors, policy, .. } = self;
+        f.debug_struct("Stream")
+            .field("common", common)
+            .field("schedule", schedule)
+            .field("monitors", monitors)
+            .field("policy", policy)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What happened in a window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Its number, from 0.
+    pub window: usize,
+    /// Rows that arrived, those that the attack added among them.
+    pub rows: usize,
+    /// How many of them are the attacker's.
+    pub poisons: usize,
+    /// Rows that the system trained on, before the operator acted.
+    pub trained: usize,
+    /// The number of each monitor; `None` before the reference window.
+    pub drift: Vec<Option<f64>>,
+    /// Its threshold; `None` where it cannot raise an alarm yet.
+    pub thresholds: Vec<Option<f64>>,
+    /// Whether it raised an alarm.
+    pub alarms: Vec<bool>,
+    /// Whether the operator acted.
+    pub acted: bool,
+    /// Rows that this cost: lost, or labelled by hand.
+    pub repair_rows: usize,
+    /// Wall-clock seconds that it took.
+    pub repair_seconds: f64,
+    /// Wall-clock seconds of training and watching, and of the repair.
+    pub seconds: f64,
+}
+
+/// The state of a stream between two windows.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The window that comes next.
+    pub window: usize,
+    /// Models: `served.7.fc.weight` of the one that served after window 7, `frozen.fc.weight` of the one that monitors
+    /// read by.
+    pub tensors: NamedTensors,
+    /// Per window, whether it was dropped and whether it was labelled by hand.
+    pub marks: Vec<(bool, bool)>,
+    /// Accuracy on the trusted holdout after the reference window.
+    pub reference_accuracy: Option<f64>,
+    /// The windows so far.
+    pub seen: Vec<Seen>,
+}
+
+/// Looks on.
+pub trait Watch {
+    /// A window is over; `model` serves now.
+    ///
+    /// # Errors
+    /// What the one who looks on did failed.
+    fn window(&mut self, seen: &Seen, model: &dyn Model) -> Result<()>;
+
+    /// A state from which the stream can go on.
+    ///
+    /// # Errors
+    /// It cannot be kept.
+    fn checkpoint(&mut self, _snapshot: &Snapshot) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The system: its rows and its models.
+pub(crate) struct Site<'a> {
+    stream: &'a Stream<'a>,
+    info: Info,
+    pub(crate) pool: Pool,
+    /// Models that served, with the window after which they did, the latest last.
+    served: VecDeque<(usize, NamedTensors)>,
+    model: Option<Box<dyn Model>>,
+}
+
+impl Site<'_> {
+    /// Puts back the model that served after a window, or the oldest that is kept.
+    pub(crate) fn restore(&mut self, window: usize) -> Result<()> {
+        let kept = self.served.iter().rev().find(|(after, _)| *after <= window).or(self.served.front());
+        if let Some((_, tensors)) = kept {
+            self.model = Some(self.stream.learner.restore(&self.info, tensors)?);
+        }
+        Ok(())
+    }
+
+    /// Trains a fresh model on the latest windows; on how many rows.
+    pub(crate) fn fresh(&mut self, watch: &mut dyn Observer) -> Result<usize> {
+        let Some(data) = self.pool.latest(self.stream.schedule.span())? else { return Ok(0) };
+        self.model = Some(self.stream.learner.fit(&data, self.stream.seed, watch)?);
+        Ok(data.len())
+    }
+
+    /// Goes on from the model that serves.
+    fn go_on(&mut self, window: usize) -> Result<usize> {
+        let Some(last) = self.model.as_ref().map(|model| model.tensors()) else {
+            return self.fresh(&mut Silent);
+        };
+        let Some(data) = self.pool.newest()? else { return Ok(0) };
+        let course = Course { start: Some(&last), ..Course::default() };
+        let seed = self.stream.seed.derive(&format!("window {window}"));
+        self.model = Some(self.stream.learner.fit_with(&data, seed, course, &mut Silent)?);
+        Ok(data.len())
+    }
+
+    /// How many of the latest windows the schedule trains on.
+    pub(crate) fn span(&self) -> Option<usize> {
+        self.stream.schedule.span()
+    }
+
+    fn train(&mut self, window: usize) -> Result<usize> {
+        match self.stream.schedule.training(window) {
+            Training::Fresh => self.fresh(&mut Silent),
+            Training::Continue => self.go_on(window),
+            // A system without any model must have one.
+            Training::Keep if self.model.is_none() => self.fresh(&mut Silent),
+            Training::Keep => Ok(0),
+        }
+    }
+
+    fn model(&self) -> Result<&dyn Model> {
+        self.model.as_deref().ok_or_else(|| Error::new("the stream has no model"))
+    }
+}
+
+/// What monitors read by and compare to.
+#[derive(Default)]
+struct Desk {
+    frozen: Option<Box<dyn Model>>,
+    reference: Option<Look>,
+}
+
+impl Stream<'_> {
+    /// What the monitors must be shown.
+    fn sees(&self) -> Sees {
+        self.monitors.iter().fold(Sees::default(), |sees, m| sees.and(m.monitor.sees()))
+    }
+
+    /// Goes through all windows, from a kept state if there is one, and returns the model that serves at the end.
+    ///
+    /// # Errors
+    /// A window cannot be poisoned, training failed, or whoever looks on did.
+    pub fn run(&self, from: Option<Snapshot>, watch: &mut dyn Watch) -> Result<NamedTensors> {
+        let cut = Windows::cut(self.data.len(), self.common, self.seed);
+        let holdout = match cut.holdout.is_empty() {
+            true => None,
+            false => Some(self.data.select(&cut.holdout)?),
+        };
+        let mut site = Site {
+            stream: self,
+            info: self.data.info(),
+            pool: Pool::default(),
+            served: VecDeque::new(),
+            model: None,
+        };
+        let (mut desk, mut seen, sees) = (Desk::default(), Vec::new(), self.sees());
+        let first = match from {
+            Some(snapshot) => {
+                seen = self.resume(snapshot, &cut, &mut site, &mut desk)?;
+                seen.len()
+            }
+            None => 0,
+        };
+        for (window, rows) in cut.windows.iter().enumerate().skip(first) {
+            let began = Instant::now();
+            let (rows, poisons) = self.arrive(window, rows, &mut site.pool)?;
+            let trained = site.train(window)?;
+            let look = self.look(&site, &desk, holdout.as_ref())?;
+            let (drift, thresholds) = self.judge(window, &look, &desk, &seen);
+            let alarms: Vec<bool> =
+                drift.iter().zip(&thresholds).map(|(d, t)| matches!((d, t), (Some(d), Some(t)) if d > t)).collect();
+            if window == self.common.reference {
+                desk.reference = Some(look);
+            }
+            let (acted, acting) = (alarms.contains(&true) && self.policy.acts(), Instant::now());
+            let mut repair_rows = 0;
+            if acted {
+                let mut operator = Operator { site: &mut site, window, rows: 0 };
+                self.policy.act(&mut operator)?;
+                repair_rows = operator.rows;
+            }
+            let repair_seconds = if acted { acting.elapsed().as_secs_f64() } else { 0.0 };
+            let row = Seen {
+                window,
+                rows,
+                poisons,
+                trained,
+                drift,
+                thresholds,
+                alarms,
+                acted,
+                repair_rows,
+                repair_seconds,
+                seconds: began.elapsed().as_secs_f64(),
+            };
+            let model = site.model()?;
+            watch.window(&row, model)?;
+            seen.push(row);
+            let tensors = model.tensors();
+            if window + 1 == self.common.reference && (sees.scores || sees.features) {
+                desk.frozen = Some(self.learner.restore(&site.info, &tensors)?);
+            }
+            site.served.push_back((window, tensors));
+            while site.served.len() > self.policy.looks_back().max(1) {
+                site.served.pop_front();
+            }
+            let next = window + 1;
+            if next.is_multiple_of(self.common.checkpoint_every) && next < cut.windows.len() {
+                watch.checkpoint(&self.snapshot(next, &site, &desk, &seen))?;
+            }
+        }
+        Ok(site.model()?.tensors())
+    }
+
+    /// A window arrives; its rows, and how many of them are the attacker's.
+    fn arrive(&self, window: usize, rows: &[usize], pool: &mut Pool) -> Result<(usize, usize)> {
+        let clean = self.data.select(rows)?;
+        let (poisoned, count, added) = match self.attack.filter(|_| self.common.attacked(window)) {
+            None => (Poisoned::clean(&clean), 0, 0),
+            Some(attack) => {
+                // The same stream in every window: the trigger is drawn from it.
+                let poison = attack.poison(&clean, self.seed.derive("attack"))?;
+                let added = poison.added.as_ref().map_or(0, |added| added.labels.len());
+                (Poisoned::new(&clean, &poison)?, poison.count(), added)
+            }
+        };
+        pool.arrive(&poisoned, added)?;
+        Ok((poisoned.data().len(), count))
+    }
+
+    fn look(&self, site: &Site<'_>, desk: &Desk, holdout: Option<&Dataset>) -> Result<Look> {
+        let sees = self.sees();
+        let Some(newest) = site.pool.newest()?.filter(|_| !self.monitors.is_empty()) else {
+            return Ok(Look::default());
+        };
+        let mut look = Look::of(&newest, desk.frozen.as_deref(), sees)?;
+        if let Some(holdout) = holdout.filter(|_| sees.holdout) {
+            look.holdout_accuracy = accuracy(site.model()?, holdout)?;
+        }
+        Ok(look)
+    }
+
+    /// The numbers of the monitors in a window, and their thresholds.
+    fn judge(
+        &self,
+        window: usize,
+        look: &Look,
+        desk: &Desk,
+        seen: &[Seen],
+    ) -> (Vec<Option<f64>>, Vec<Option<f64>>) {
+        let Some(reference) = &desk.reference else {
+            let nothing = vec![None; self.monitors.len()];
+            return (nothing.clone(), nothing);
+        };
+        let (first, last) = (self.common.reference + 1, self.common.reference + self.common.calibrate);
+        let threshold = |(at, watched): (usize, &Watched)| {
+            if watched.threshold.threshold.is_none() && window <= last {
+                return None;
+            }
+            let calm = seen.iter().filter(|s| (first..=last).contains(&s.window));
+            watched.threshold.of(&calm.filter_map(|s| s.drift[at]).collect::<Vec<_>>())
+        };
+        (
+            self.monitors.iter().map(|m| m.monitor.drift(reference, look).filter(|d| d.is_finite())).collect(),
+            self.monitors.iter().enumerate().map(threshold).collect(),
+        )
+    }
+
+    fn snapshot(&self, window: usize, site: &Site<'_>, desk: &Desk, seen: &[Seen]) -> Snapshot {
+        let mut tensors = NamedTensors::new();
+        for (after, model) in &site.served {
+            tensors.extend(model.iter().map(|(name, t)| (format!("served.{after}.{name}"), t.shallow_clone())));
+        }
+        if let Some(frozen) = &desk.frozen {
+            tensors.extend(frozen.tensors().into_iter().map(|(name, t)| (format!("frozen.{name}"), t)));
+        }
+        let reference_accuracy = desk.reference.as_ref().and_then(|look| look.holdout_accuracy);
+        Snapshot { window, tensors, marks: site.pool.marks(), reference_accuracy, seen: seen.to_vec() }
+    }
+
+    /// Brings the system to a kept state. Rows arrive again as they did; nothing is trained.
+    fn resume(&self, snapshot: Snapshot, cut: &Windows, site: &mut Site<'_>, desk: &mut Desk) -> Result<Vec<Seen>> {
+        let foreign = || Error::new("the kept state is another stream's");
+        let Snapshot { window: next, tensors, marks, reference_accuracy, seen } = snapshot;
+        if next > cut.windows.len() || marks.len() != next || seen.len() != next {
+            return Err(foreign());
+        }
+        let mut frozen = NamedTensors::new();
+        for (name, tensor) in tensors {
+            if let Some(name) = name.strip_prefix("frozen.") {
+                frozen.insert(name.to_owned(), tensor);
+                continue;
+            }
+            let (after, name) =
+                name.strip_prefix("served.").and_then(|rest| rest.split_once('.')).ok_or_else(foreign)?;
+            let after: usize = after.parse().map_err(|_| foreign())?;
+            match site.served.iter_mut().find(|(a, _)| *a == after) {
+                Some((_, model)) => drop(model.insert(name.to_owned(), tensor)),
+                None => site.served.push_back((after, NamedTensors::from([(name.to_owned(), tensor)]))),
+            }
+        }
+        site.served.make_contiguous().sort_by_key(|(after, _)| *after);
+        let (_, last) = site.served.back().ok_or_else(foreign)?;
+        site.model = Some(self.learner.restore(&site.info, last)?);
+        if !frozen.is_empty() {
+            desk.frozen = Some(self.learner.restore(&site.info, &frozen)?);
+        }
+        for (window, rows) in cut.windows.iter().enumerate().take(next) {
+            self.arrive(window, rows, &mut site.pool)?;
+            if window == self.common.reference {
+                // Seen before any row of it could have been labelled by hand.
+                let mut look = self.look(site, desk, None)?;
+                look.holdout_accuracy = reference_accuracy;
+                desk.reference = Some(look);
+            }
+        }
+        for (window, (dropped, labelled)) in marks.into_iter().enumerate() {
+            // A window is dropped after it was labelled, never before.
+            if labelled {
+                site.pool.label(window);
+            }
+            if dropped {
+                site.pool.drop_window(window);
+            }
+        }
+        Ok(seen)
+    }
+}
