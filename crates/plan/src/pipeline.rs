@@ -431,6 +431,13 @@ impl Plan {
         self.index.get(key).copied()
     }
 
+    /// A plan of these stages alone, inputs before their readers, without cells and of unknown sizes: what they need
+    /// of others is in the store.
+    pub fn part(stages: Vec<Stage>) -> Self {
+        let index = stages.iter().enumerate().map(|(at, stage)| (stage.key.clone(), at)).collect();
+        Self { cells: Vec::new(), sizes: vec![Size::default(); stages.len()], index, stages }
+    }
+
     /// A plan of some stages and what they need, without cells.
     pub fn upto(&self, stages: &[usize]) -> Self {
         let mut wanted = vec![false; self.stages.len()];
