@@ -6,7 +6,7 @@ use std::rc::Rc;
 use aconite_core::{Attack, Info, Learner, Role, RowKind, Seed, Work};
 use aconite_data::Places;
 use aconite_grid::{Error, Experiment, Point, Schema};
-use aconite_plan::{AttackFacts, CellFacts, Passes, Plan, Size, Step, StepRole, Store};
+use aconite_plan::{AttackFacts, CellFacts, Environment, Passes, Plan, Size, Step, StepRole, Store};
 use serde_json::{Value, json};
 
 use crate::defenses::chain::check_order;
@@ -85,8 +85,20 @@ pub(crate) fn prepare(
     schema: &Schema,
     store: Option<&Store>,
 ) -> Result<Prepared, Error> {
+    prepare_for(experiment, schema, store, &system::environment())
+}
+
+/// The same for machines that are not this one.
+///
+/// # Errors
+/// As of [`prepare`].
+pub(crate) fn prepare_for(
+    experiment: &Experiment,
+    schema: &Schema,
+    store: Option<&Store>,
+    environment: &Environment,
+) -> Result<Prepared, Error> {
     let places = Places::from_env();
-    let environment = system::environment();
     let mut known: HashMap<String, Rc<Known>> = HashMap::new();
     let mut works: HashMap<String, Work> = HashMap::new();
     let (mut plan, mut info) = (Plan::new(), None);
@@ -192,7 +204,7 @@ pub(crate) fn prepare(
         let knowledge = defended.knowledge;
         let wanted = attack_needs(attack.as_ref());
         for &seed in &experiment.seeds {
-            plan.add(settings, seed, &facts, &environment);
+            plan.add(settings, seed, &facts, environment);
             cells.push(Cell {
                 name: name(settings, seed),
                 point: point.index,
