@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use aconite_grid::Error;
+use aconite_grid::{Error, Override};
 use aconite_plan::{StageName, Store, StoreError};
 use aconite_record::{CellRow, Provenance, Status};
 use aconite_report::label;
@@ -14,6 +14,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::{say, select, verify};
+use crate::executor::slurm::folder::Origin;
 use crate::executor::slurm::probe::probe;
 use crate::executor::slurm::site::Site;
 use crate::executor::slurm::{self, Slurm};
@@ -96,7 +97,14 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
     let mut executor: Box<dyn Executor> = match cluster {
         None => Box::new(Local::new(std::path::absolute(store.root())?, slots)),
         Some(cluster) => {
-            Box::new(Slurm::open(site, cluster, &dir, environment.isa, args.cluster.wait, &store)?)
+            let said = |given: &[Override]| given.iter().map(|o| format!("{}={}", o.path, o.value)).collect();
+            let origin = Origin {
+                results: std::path::absolute(&dir)?,
+                isa: environment.isa,
+                only: said(&args.selection.only),
+                set: said(&args.selection.set),
+            };
+            Box::new(Slurm::open(site, cluster, origin, args.cluster.wait, &store))
         }
     };
     let mut session = Session {

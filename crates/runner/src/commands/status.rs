@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use aconite_grid::{Error, Experiment};
+use aconite_grid::{Error, Experiment, Override};
 use aconite_plan::{Environment, Store};
 use aconite_record::{Status, read_cells};
 use anyhow::Result;
 use serde_json::json;
 
 use super::{run, say};
-use crate::executor::slurm::folder::Folder;
+use crate::executor::slurm::folder::{Folder, Origin};
 use crate::executor::slurm::{Slurm, client};
 use crate::prepare::prepare_for;
 use crate::progress::Progress;
@@ -26,10 +26,12 @@ pub(crate) fn status(dir: &Path, as_json: bool, cancel: bool) -> Result<Exit> {
             .into());
     }
     let schema = super::registry();
-    let experiment = Experiment::read(&file, &schema, &[])?;
     let store = run::store()?;
-    let (mut slurm, isa) = cluster(dir, &store)?;
-    let environment = Environment { isa, ..system::environment() };
+    let (mut slurm, origin) = cluster(dir, &store)?;
+    let given = |list: &[String]| list.iter().filter_map(|text| text.parse().ok()).collect::<Vec<Override>>();
+    let mut experiment = Experiment::read(&file, &schema, &given(&origin.set))?;
+    experiment.keep_only(&given(&origin.only))?;
+    let environment = Environment { isa: origin.isa, ..system::environment() };
     let prepared = prepare_for(&experiment, &schema, Some(&store), &environment)?;
     let mut scheduler = Scheduler::to_look(&prepared.plan, &store)?;
     if let Some(slurm) = &mut slurm {
@@ -91,28 +93,25 @@ pub(crate) fn status(dir: &Path, as_json: bool, cancel: bool) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// The cluster that the results wait for, if they wait for one, and the class of processor that the keys are for.
-fn cluster(dir: &Path, store: &Store) -> Result<(Option<Slurm>, String)> {
-    let isa = system::isa().to_owned();
+/// The cluster that the results wait for, if they wait for one, and the run that they come from.
+fn cluster(dir: &Path, store: &Store) -> Result<(Option<Slurm>, Origin)> {
+    let results = std::path::absolute(dir)?;
+    let here = Origin { results: results.clone(), isa: system::isa().into(), only: vec![], set: vec![] };
     if !store.root().join("slurm").exists() {
-        return Ok((None, isa));
+        return Ok((None, here));
     }
     let cluster = match client::cluster() {
         Ok(cluster) => cluster,
         Err(why) => {
             eprintln!("the queue is not looked at: {why}");
-            return Ok((None, isa));
+            return Ok((None, here));
         }
     };
-    let results = std::path::absolute(dir)?;
-    let ours = Folder::open_ones(store, &cluster.name).into_iter().rfind(|f| f.submission.results == results);
-    match ours {
-        Some(folder) => {
-            let (site, isa) = (folder.submission.site, folder.submission.isa);
-            Ok((Some(Slurm::open(site, cluster, dir, isa.clone(), false, store)?), isa))
-        }
-        None => Ok((None, isa)),
-    }
+    let ours = Folder::latest(store, &cluster.name, &results).map(|folder| folder.submission);
+    Ok(match ours {
+        Some(ours) => (Some(Slurm::open(ours.site, cluster, ours.origin.clone(), false, store)), ours.origin),
+        None => (None, here),
+    })
 }
 
 /// Tasks of each job by Slurm's word for where they stand.

@@ -12,6 +12,8 @@ mod kills;
 mod mock;
 mod program;
 mod reliability;
+#[cfg(target_os = "linux")]
+mod slurm;
 
 // The server and the archives that the downloads themselves are tested with.
 #[allow(dead_code)] // not all of it is needed here

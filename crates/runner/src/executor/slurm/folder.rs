@@ -29,16 +29,27 @@ use super::site::Site;
 pub(crate) struct Submission {
     /// The cluster's name.
     pub(crate) cluster: String,
-    /// The results folder of the run, absolute.
-    pub(crate) results: PathBuf,
-    /// Vector instruction class that the keys are for.
-    pub(crate) isa: String,
+    /// The run that it belongs to.
+    pub(crate) origin: Origin,
     /// When, RFC 3339 in UTC.
     pub(crate) created: String,
     /// What the site said then.
     pub(crate) site: Site,
     /// The arrays, in order.
     pub(crate) arrays: Vec<Batch>,
+}
+
+/// A run, as far as another process must know it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    /// Its results folder, absolute.
+    pub(crate) results: PathBuf,
+    /// Vector instruction class that the keys are for.
+    pub(crate) isa: String,
+    /// What it was restricted to, `PATH=VALUE`.
+    pub(crate) only: Vec<String>,
+    /// What was changed in the experiment, `PATH=VALUE`.
+    pub(crate) set: Vec<String>,
 }
 
 /// An array of a submission.
@@ -100,18 +111,15 @@ impl Folder {
 
     /// The submissions in a store that may still have tasks, the oldest first. What cannot be read is passed over.
     pub(crate) fn open_ones(store: &Store, cluster: &str) -> Vec<Self> {
-        let entries = root(store).ok().and_then(|root| std::fs::read_dir(root).ok());
-        let mut found: Vec<Self> = entries
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| !path.join("ended").exists())
-            .filter_map(|path| Self::read(&path).ok())
-            .filter(|folder| folder.submission.cluster == cluster)
-            .collect();
-        found.sort_by(|a, b| a.path.cmp(&b.path));
-        found
+        let is_open = |path: &PathBuf| !path.join("ended").exists();
+        let found = list(store).into_iter().filter(is_open).filter_map(|path| Self::read(&path).ok());
+        found.filter(|folder| folder.submission.cluster == cluster).collect()
+    }
+
+    /// The latest submission of a results folder, whether it has tasks or not.
+    pub(crate) fn latest(store: &Store, cluster: &str, results: &Path) -> Option<Self> {
+        let ours = |f: &Self| f.submission.cluster == cluster && f.submission.origin.results == results;
+        list(store).into_iter().rev().filter_map(|path| Self::read(&path).ok()).find(ours)
     }
 
     fn read(path: &Path) -> Result<Self> {
@@ -124,7 +132,8 @@ impl Folder {
         let jobs = text.lines().filter_map(line).collect();
         let mut folder = Self { path: path.to_owned(), submission, jobs };
         // Whoever submitted may have been killed before it could write a number down.
-        for array in 0..folder.submission.arrays.len() {
+        let ended = path.join("ended").exists();
+        for array in (0..folder.submission.arrays.len()).filter(|_| !ended) {
             if !folder.jobs.contains_key(&array)
                 && let Some(job) = client::by_name(&folder.job_name(array))
             {
@@ -162,11 +171,24 @@ impl Folder {
     }
 }
 
+/// The folders of a store's submissions, the oldest first.
+fn list(store: &Store) -> Vec<PathBuf> {
+    let entries = root(store).ok().and_then(|root| std::fs::read_dir(root).ok());
+    let mut paths: Vec<PathBuf> = entries.into_iter().flatten().flatten().map(|e| e.path()).collect();
+    paths.retain(|path| path.join("submission.json").exists() && !is_aside(path));
+    paths.sort();
+    paths
+}
+
+/// Whether it is still being written.
+fn is_aside(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
+}
+
 /// Removes what ended long ago. Errors are passed over; the next sweep will try again.
 pub(crate) fn sweep(store: &Store) {
     const OLD: Duration = Duration::from_secs(14 * 86_400);
-    let entries = root(store).ok().and_then(|root| std::fs::read_dir(root).ok());
-    for path in entries.into_iter().flatten().flatten().map(|e| e.path()) {
+    for path in list(store) {
         let ended = std::fs::metadata(path.join("ended")).and_then(|m| m.modified()).ok();
         if ended.and_then(|t| t.elapsed().ok()).is_some_and(|age| age > OLD) {
             let _ = std::fs::remove_dir_all(path);

@@ -123,7 +123,7 @@ impl Follow {
     }
 
     fn is_ours(&self, folder: usize) -> bool {
-        self.folders[folder].submission.results == self.results
+        self.folders[folder].submission.origin.results == self.results
     }
 
     /// Closes the submissions of ours of which every task is over.

@@ -38,7 +38,7 @@ use aconite_plan::Store;
 use anyhow::Result;
 
 use self::client::{Cluster, JobTask};
-use self::folder::Folder;
+use self::folder::{Folder, Origin};
 use self::follow::Follow;
 use self::site::Site;
 use self::submit::{Took, submit};
@@ -75,10 +75,8 @@ pub(crate) fn connect(site: &Site) -> Result<Cluster, Error> {
 pub(crate) struct Slurm {
     site: Site,
     cluster: Cluster,
-    /// The results folder, absolute.
-    results: PathBuf,
-    /// Vector instruction class of the plan's keys.
-    isa: String,
+    /// The run.
+    origin: Origin,
     /// Whether to stay until all is over.
     wait: bool,
     follow: Follow,
@@ -87,21 +85,11 @@ pub(crate) struct Slurm {
 }
 
 impl Slurm {
-    /// For the results in `results`, with what earlier runs left in the queue.
-    ///
-    /// # Errors
-    /// The store's path cannot be made absolute.
-    pub(crate) fn open(
-        site: Site,
-        cluster: Cluster,
-        results: &std::path::Path,
-        isa: String,
-        wait: bool,
-        store: &Store,
-    ) -> Result<Self> {
-        let results = std::path::absolute(results)?;
-        let follow = Follow::new(Folder::open_ones(store, &cluster.name), results.clone(), site.retries);
-        Ok(Self { site, cluster, results, isa, wait, follow, not_before: Instant::now() })
+    /// For a run, with what earlier ones left in the queue.
+    pub(crate) fn open(site: Site, cluster: Cluster, origin: Origin, wait: bool, store: &Store) -> Self {
+        let earlier = Folder::open_ones(store, &cluster.name);
+        let follow = Follow::new(earlier, origin.results.clone(), site.retries);
+        Self { site, cluster, origin, wait, follow, not_before: Instant::now() }
     }
 
     /// Looks once at where everything stands and changes nothing in the queue.

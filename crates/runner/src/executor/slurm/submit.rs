@@ -189,8 +189,7 @@ fn write(slurm: &Slurm, work: &Scheduler<'_>, tasks: &[Task], made: &[Array]) ->
         made.iter().map(|a| a.tasks.iter().map(|(&index, &t)| (index, of_task(t))).collect()).collect();
     let submission = Submission {
         cluster: slurm.cluster.name.clone(),
-        results: slurm.results.clone(),
-        isa: slurm.isa.clone(),
+        origin: slurm.origin.clone(),
         created: system::now(),
         site: slurm.site.clone(),
         arrays: made.iter().map(batch).collect(),
