@@ -18,8 +18,8 @@ start_node() {
 # The processes that a process started, and theirs.
 below() {
   for child in $(cat "/proc/$1/task/"*/children 2>/dev/null); do
-    below "$child"
     echo "$child"
+    below "$child"
   done
 }
 
@@ -35,7 +35,7 @@ steps() {
     job=${socket##*/node1_}
     job=${job%%.*}
     for proc in /proc/[0-9]*; do
-      if tr '\0' ' ' <"$proc/cmdline" 2>/dev/null | grep -q "^slurmstepd: \[$job\." &&
+      if tr '\0' ' ' 2>/dev/null <"$proc/cmdline" | grep -q "^slurmstepd: \[$job\." &&
         grep -qz "^SLURM_CONF=$dir/" "$proc/environ" 2>/dev/null; then
         echo "${proc#/proc/}"
       fi
@@ -67,7 +67,8 @@ SlurmdUser=$(id -un)
 SlurmctldPort=$(port)
 SlurmdPort=$(port)
 AuthType=auth/munge
-AuthInfo=socket=$dir/munge/socket
+# A requeued job waits until the credential of its last start has expired.
+AuthInfo=socket=$dir/munge/socket,cred_expire=6
 CredType=cred/munge
 StateSaveLocation=$dir/state
 SlurmdSpoolDir=$dir/spool
@@ -86,7 +87,9 @@ SchedulerParameters=bf_interval=1,sched_interval=1,sched_min_interval=0,sched_ma
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 ReturnToService=2
-SlurmdTimeout=10
+SlurmdTimeout=30
+MessageTimeout=2
+BatchStartTimeout=1
 KillWait=2
 MinJobAge=300
 NodeName=node1 NodeHostname=$(hostname) NodeAddr=127.0.0.1 CPUs=2 RealMemory=4000
@@ -108,12 +111,12 @@ node)
   start_node
   ;;
 fail)
-  victims=$(steps)
-  node=$(ours slurmd || true)
-  [ -z "$node" ] || kill -9 "$node"
-  for step in $victims; do
-    kill -9 $(below "$step") "$step" 2>/dev/null || true
+  # Whoever started another first, so that none lives to see the other's end.
+  victims=$(ours slurmd || true)
+  for step in $(steps); do
+    victims="$victims $step $(below "$step")"
   done
+  kill -9 $victims
   ;;
 stop)
   scancel --user="$(id -un)" 2>/dev/null || true
