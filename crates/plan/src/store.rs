@@ -9,12 +9,14 @@
 //! ```
 //!
 //! An entry is written aside and renamed into place, so it is there with all its files or not at all, also
-//! for several runs at once. Only renames and exclusive creation are used, never locks.
+//! for several runs at once. Only renames and exclusive creation are used, never locks, so that machines may share a
+//! store over a network file system. On one of those an entry may be there and not yet be seen: who knows that it must
+//! be there waits for it ([`Store::wait_for`]), for a bounded time.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -41,6 +43,9 @@ pub enum StoreError {
         what: String,
     },
 }
+
+/// How long after a look at a damaged entry a second look is taken.
+const SECOND_LOOK: Duration = Duration::from_millis(100);
 
 /// What `stage.json` says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -169,11 +174,46 @@ impl Store {
         self.root.join("objects").join(&key.as_str()[..2]).join(key.as_str())
     }
 
-    /// The entry of a finished stage; `None` if it is not there.
+    /// The entry of a finished stage; `None` if it is not there, or cannot be seen yet.
     ///
     /// # Errors
     /// It is there but damaged, or the system refused to read it.
     pub fn get(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
+        match self.read(key) {
+            // A folder that came from another machine may be seen before what is in it. Real damage is rare enough to
+            // afford looking twice.
+            Err(StoreError::Damaged { .. }) => {
+                std::thread::sleep(SECOND_LOOK);
+                self.read(key)
+            }
+            other => other,
+        }
+    }
+
+    /// The entry of a stage that another machine has published, or `None` if it cannot be seen for so long.
+    ///
+    /// # Errors
+    /// As of [`Store::get`].
+    pub fn wait_for(&self, key: &Key, at_most: Duration) -> Result<Option<Entry>, StoreError> {
+        let start = Instant::now();
+        let mut pause = Duration::from_millis(10);
+        loop {
+            match self.get(key)? {
+                None if start.elapsed() < at_most => {}
+                other => return Ok(other),
+            }
+            // A network file system remembers what was not there, until its folder changes: so change it.
+            if let Some(shelf) = self.folder(key).parent()
+                && std::fs::create_dir_all(shelf).is_ok()
+            {
+                drop(tempfile::tempdir_in(shelf));
+            }
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_secs(1));
+        }
+    }
+
+    fn read(&self, key: &Key) -> Result<Option<Entry>, StoreError> {
         let folder = self.folder(key);
         let path = folder.join("stage.json");
         let bytes = match std::fs::read(&path) {
@@ -360,6 +400,24 @@ mod tests {
         }
         store.sweep();
         assert!(tmp.join("fresh").exists() && !tmp.join("stale").exists());
+    }
+
+    #[test]
+    fn who_waits_sees_what_appears_late_and_gives_up_on_what_does_not() {
+        let (dir, store, key) = store();
+        let late = store.clone();
+        let at = key.clone();
+        let writer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            late.put(&at, manifest(), &[]).unwrap();
+        });
+        assert!(store.wait_for(&key, Duration::from_secs(20)).unwrap().is_some());
+        writer.join().unwrap();
+        let other = Key::of(&"other".into());
+        assert!(store.wait_for(&other, Duration::from_millis(50)).unwrap().is_none());
+        // Nothing of the waiting is left.
+        assert_eq!(std::fs::read_dir(dir.path().join("tmp")).unwrap().count(), 0);
+        assert_eq!(store.list().unwrap().len(), 1);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use aconite_grid::Override;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use crate::commands::data::Data;
 use crate::system::Memory;
@@ -33,6 +34,17 @@ pub(crate) enum Command {
     Report {
         /// A results folder
         dir: PathBuf,
+    },
+    /// Say how far an experiment is, also while a cluster computes it
+    Status {
+        /// A results folder
+        dir: PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Cancel its jobs
+        #[arg(long)]
+        cancel: bool,
     },
     /// Check every claim of an experiment against its results
     Verify {
@@ -98,6 +110,19 @@ pub(crate) enum Command {
         /// The store
         store: PathBuf,
     },
+    /// Compute a task of a job array (internal)
+    #[command(hide = true)]
+    Task {
+        /// Say what this node is and compute nothing
+        #[arg(long)]
+        probe: bool,
+        /// The submission
+        #[arg(required_unless_present = "probe")]
+        folder: Option<PathBuf>,
+        /// The array
+        #[arg(default_value_t = 0)]
+        array: usize,
+    },
 }
 
 /// Which part of an experiment, and with which changes.
@@ -123,9 +148,11 @@ pub(crate) struct Run {
     /// Memory that stages running at once may need together, e.g. 8GB, 500MB or 50% [default: 80%]
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<Memory>,
-    /// Where stages run
-    #[arg(long, value_enum, default_value_t = Where::Local)]
-    pub(crate) executor: Where,
+    /// Where stages run [default: what the site file says, else local]
+    #[arg(long, value_enum)]
+    pub(crate) executor: Option<Where>,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
     /// The results folder [default: results/NAME, after the experiment's file]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
@@ -138,10 +165,63 @@ pub(crate) struct Run {
 }
 
 /// Where stages run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Where {
     /// In worker processes on this machine.
     Local,
+    /// As job arrays on a Slurm cluster.
+    Slurm,
+}
+
+/// How a cluster is used; none of it changes what is computed.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "On a cluster")]
+pub(crate) struct Cluster {
+    /// A site file with a table [executor] [default: $ACONITE_SITE]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) site: Option<PathBuf>,
+    /// Stay and show progress until all is over, instead of leaving once all is in the queue
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// The partition
+    #[arg(long, value_name = "NAME")]
+    pub(crate) partition: Option<String>,
+    /// Time limit of a task, e.g. 2:00:00
+    #[arg(long, value_name = "TIME")]
+    pub(crate) time: Option<String>,
+    /// Generic resources of every task, e.g. gpu:1
+    #[arg(long, value_name = "LIST")]
+    pub(crate) gres: Option<String>,
+    /// Tasks of an array that may run at once
+    #[arg(long, value_name = "N")]
+    pub(crate) array_limit: Option<u32>,
+    /// Pack small stages until a task takes at least this long [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) task_seconds: Option<f64>,
+    /// How often a task is started again when its node fails or it is preempted [default: 3]
+    #[arg(long, value_name = "N")]
+    pub(crate) retries: Option<u32>,
+    /// A further option of sbatch, e.g. --sbatch=--account=staff; may be repeated
+    #[arg(long, value_name = "OPTION", allow_hyphen_values = true)]
+    pub(crate) sbatch: Vec<String>,
+}
+
+impl Cluster {
+    /// The first option that was given and means nothing on one machine.
+    pub(crate) fn first(&self) -> Option<&'static str> {
+        let given = [
+            ("--wait", self.wait),
+            ("--partition", self.partition.is_some()),
+            ("--time", self.time.is_some()),
+            ("--gres", self.gres.is_some()),
+            ("--array-limit", self.array_limit.is_some()),
+            ("--task-seconds", self.task_seconds.is_some()),
+            ("--retries", self.retries.is_some()),
+            ("--sbatch", !self.sbatch.is_empty()),
+        ];
+        given.into_iter().find_map(|(name, is_given)| is_given.then_some(name))
+    }
 }
 
 #[derive(Debug, Args)]

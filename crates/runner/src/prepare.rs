@@ -6,7 +6,7 @@ use std::rc::Rc;
 use aconite_core::{Attack, Info, Learner, Reads, Role, RowKind, Seed, Work};
 use aconite_data::Places;
 use aconite_grid::{Error, Experiment, Point, Schema};
-use aconite_plan::{AttackFacts, CellFacts, Passes, Plan, Size, Step, StepRole, Store};
+use aconite_plan::{AttackFacts, CellFacts, Environment, Passes, Plan, Size, Step, StepRole, Store};
 use serde_json::{Value, json};
 
 use crate::defenses::chain::check_order;
@@ -87,8 +87,20 @@ pub(crate) fn prepare(
     schema: &Schema,
     store: Option<&Store>,
 ) -> Result<Prepared, Error> {
+    prepare_for(experiment, schema, store, &system::environment())
+}
+
+/// The same for machines that are not this one.
+///
+/// # Errors
+/// As of [`prepare`].
+pub(crate) fn prepare_for(
+    experiment: &Experiment,
+    schema: &Schema,
+    store: Option<&Store>,
+    environment: &Environment,
+) -> Result<Prepared, Error> {
     let places = Places::from_env();
-    let environment = system::environment();
     let mut known: HashMap<String, Rc<Known>> = HashMap::new();
     let mut works: HashMap<String, Work> = HashMap::new();
     let (mut plan, mut info) = (Plan::new(), None);
@@ -108,13 +120,12 @@ pub(crate) fn prepare(
                 let split = stages::load_split(dataset, Seed(0), &places, store).map_err(at("dataset"))?;
                 let fingerprint =
                     families::source(dataset).and_then(|s| s.fingerprint(&places)).map_err(at("dataset"))?;
-                let data =
-                    Rc::new(Known {
-                        info: split.train.info(),
-                        fingerprint,
-                        test_rows: split.test.len(),
-                        labels: split.train.labels().to_vec(),
-                    });
+                let data = Rc::new(Known {
+                    info: split.train.info(),
+                    fingerprint,
+                    test_rows: split.test.len(),
+                    labels: split.train.labels().to_vec(),
+                });
                 known.insert(dataset.to_string(), data.clone());
                 data
             }
@@ -162,8 +173,7 @@ pub(crate) fn prepare(
             let rows = (&data.info, &data.labels[..]);
             streams::check(stream, attack.as_ref(), &defended.built, rows, learner.as_ref(), settings)
                 .map_err(|(section, e)| located(experiment, point, section, e))?;
-            passes.streamed =
-                streams::passes(stream, data.labels.len(), data.test_rows, &settings["train"]);
+            passes.streamed = streams::passes(stream, data.labels.len(), data.test_rows, &settings["train"]);
         }
         for (step, defense) in defended.steps.iter().zip(&defended.built) {
             let own = defense.passes(&data.info, training, epochs);
@@ -219,7 +229,7 @@ pub(crate) fn prepare(
         knowledge.extend(stream.iter().flat_map(streams::knowledge).map(str::to_owned));
         let wanted = attack_needs(attack.as_ref());
         for &seed in &experiment.seeds {
-            plan.add(settings, seed, &facts, &environment);
+            plan.add(settings, seed, &facts, environment);
             cells.push(Cell {
                 name: name(settings, seed),
                 point: point.index,

@@ -1,26 +1,23 @@
-//! The scheduler: which stage runs next, and what its end means for the others.
+//! The scheduler: where every stage stands, which may run next, and what the end of one means for the others. An executor
+//! drives it.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::collections::HashSet;
 
-use aconite_plan::{Basis, Claim, Costs, Entry, Key, Plan, Queue, Stage, Store, StoreError};
+use aconite_plan::{Basis, Cost, Costs, Entry, Key, Plan, Queue, Stage, Store, StoreError};
 use serde_json::Value;
 
-use crate::executor::{Executor, Report};
+use crate::executor::Report;
 use crate::progress::Progress;
 
 /// How often a stage is tried when its worker dies or an input turns out damaged.
 const TRIES: usize = 3;
-/// How long to wait for a report before looking at other runs' stages and at Ctrl-C.
-const TICK: Duration = Duration::from_millis(100);
 
 /// Where a stage stands.
 #[derive(Debug, Clone)]
 pub(crate) enum State {
     /// Not yet started.
     Waiting,
-    /// In a slot.
+    /// Somewhere.
     Running,
     /// In the store.
     Done(Finished),
@@ -86,15 +83,21 @@ pub(crate) enum End {
     Complete,
     /// Ctrl-C.
     Interrupted,
+    /// What is left is in the hands of a cluster, which needs nobody to wait for it.
+    Submitted,
 }
 
 /// A run over a plan.
 pub(crate) struct Scheduler<'a> {
-    plan: &'a Plan,
-    store: &'a Store,
+    pub(crate) plan: &'a Plan,
+    pub(crate) store: &'a Store,
     states: Vec<State>,
     queue: Queue,
     tries: Vec<usize>,
+    /// Tries that a stage has when its worker dies.
+    lives: usize,
+    /// Whether what stages cost is written down.
+    records: bool,
     /// The cells that each stage belongs to.
     cells: Vec<Vec<usize>>,
     /// Stages of each cell that are not over; `None` once it was told of.
@@ -126,6 +129,29 @@ impl<'a> Scheduler<'a> {
         budget_mb: f64,
         fresh: bool,
     ) -> Result<Self, StoreError> {
+        let recorded = Costs::read(store);
+        let costs = plan.stages.iter().zip(&plan.sizes).map(|(s, size)| recorded.of(s, size)).collect();
+        Self::with(plan, store, costs, budget_mb, fresh)
+    }
+
+    /// As a task on a node: what stages cost is known and not written down, and none is tried again, since what killed it
+    /// there would kill it again.
+    pub(crate) fn of_task(plan: &'a Plan, store: &'a Store, costs: Vec<Cost>) -> Result<Self, StoreError> {
+        Ok(Self { lives: 1, records: false, ..Self::with(plan, store, costs, f64::INFINITY, false)? })
+    }
+
+    /// Only to look at: what stages cost does not matter and is not written down.
+    pub(crate) fn to_look(plan: &'a Plan, store: &'a Store) -> Result<Self, StoreError> {
+        Ok(Self { records: false, ..Self::new(plan, store, f64::INFINITY, false)? })
+    }
+
+    fn with(
+        plan: &'a Plan,
+        store: &'a Store,
+        costs: Vec<Cost>,
+        budget_mb: f64,
+        fresh: bool,
+    ) -> Result<Self, StoreError> {
         let (mut states, mut notes) = (Vec::with_capacity(plan.stages.len()), Vec::new());
         for stage in &plan.stages {
             if fresh {
@@ -135,8 +161,6 @@ impl<'a> Scheduler<'a> {
                 look(store, stage, &mut notes)?.map_or(State::Waiting, |entry| State::Done(entry.into())),
             );
         }
-        let recorded = Costs::read(store);
-        let costs = plan.stages.iter().zip(&plan.sizes).map(|(s, size)| recorded.of(s, size)).collect();
         let queue = Queue::new(plan, costs, states.iter().map(State::is_over).collect(), budget_mb);
         let mut cells = vec![Vec::new(); plan.stages.len()];
         let mut left = Vec::with_capacity(plan.cells.len());
@@ -147,7 +171,8 @@ impl<'a> Scheduler<'a> {
         }
         let complete = (0..left.len()).filter(|&c| left[c] == Some(0)).collect();
         let tries = vec![0; plan.stages.len()];
-        Ok(Self { plan, store, states, queue, tries, cells, left, complete, notes })
+        let (lives, records) = (TRIES, true);
+        Ok(Self { plan, store, states, queue, tries, lives, records, cells, left, complete, notes })
     }
 
     /// What is left to do.
@@ -177,99 +202,76 @@ impl<'a> Scheduler<'a> {
         self.queue.forecast(slots)
     }
 
-    /// Runs everything that is missing.
-    pub(crate) fn run(
-        &mut self,
-        executor: &mut dyn Executor,
-        watch: &mut dyn Watch,
-        interrupted: &AtomicBool,
-    ) -> anyhow::Result<End> {
-        let mut running: HashMap<usize, (usize, Claim)> = HashMap::new();
-        loop {
-            self.tell(watch)?;
-            if interrupted.load(Ordering::Relaxed) {
-                executor.stop();
-                return Ok(End::Interrupted);
-            }
-            let elsewhere = self.fill(executor, watch, &mut running)?;
-            self.tell(watch)?;
-            if running.is_empty() && !elsewhere {
-                return Ok(End::Complete);
-            }
-            let Some((slot, report)) = executor.next(TICK) else { continue };
-            if let Report::Progress(done, total) = report {
-                watch.progress().steps(slot, done, total);
-                continue;
-            }
-            let Some((stage, claim)) = running.remove(&slot) else { continue };
-            self.queue.ended(stage);
-            self.settle(stage, report, watch)?;
-            watch.progress().end(
-                slot,
-                &self.plan.stages[stage],
-                matches!(self.states[stage], State::Done(_)),
-            );
-            drop(claim);
-        }
+    /// Where a stage stands.
+    pub(crate) fn state(&self, stage: usize) -> &State {
+        &self.states[stage]
     }
 
-    /// Starts stages in free slots. Returns whether something is left to look at again soon: another run on
-    /// the store is computing one of our stages, or what can run changed.
-    fn fill(
+    /// What a stage is taken to cost.
+    pub(crate) fn cost(&self, stage: usize) -> &Cost {
+        self.queue.cost(stage)
+    }
+
+    /// The most urgent stage that may start and is not to be passed over.
+    pub(crate) fn next(&self, pass_over: &HashSet<usize>) -> Option<usize> {
+        self.queue.next(pass_over)
+    }
+
+    /// Whether a stage is in the store by now, whoever put it there; then it is done.
+    pub(crate) fn is_found(&mut self, stage: usize, watch: &mut dyn Watch) -> Result<bool, StoreError> {
+        let Some(entry) = look(self.store, &self.plan.stages[stage], &mut self.notes)? else {
+            return Ok(false);
+        };
+        watch.progress().found(&self.plan.stages[stage], self.queue.cost(stage));
+        self.set(stage, State::Done(entry.into()));
+        Ok(true)
+    }
+
+    /// A stage was started in a slot.
+    pub(crate) fn started(&mut self, stage: usize, slot: usize, watch: &mut dyn Watch) {
+        watch.progress().start(slot, &self.plan.stages[stage], self.queue.cost(stage));
+        self.tries[stage] += 1;
+        self.queue.started(stage);
+        self.states[stage] = State::Running;
+    }
+
+    /// A stage that was started in a slot is over.
+    pub(crate) fn ended(
         &mut self,
-        executor: &mut dyn Executor,
+        stage: usize,
+        slot: usize,
+        report: Report,
         watch: &mut dyn Watch,
-        running: &mut HashMap<usize, (usize, Claim)>,
-    ) -> anyhow::Result<bool> {
-        let mut elsewhere = HashSet::new();
-        let mut changed = false;
-        while let Some(slot) = (0..executor.slots()).find(|s| !running.contains_key(s))
-            && let Some(i) = self.queue.next(&elsewhere)
-        {
-            let stage = &self.plan.stages[i];
-            let claim = Claim::take(self.store, &stage.key)?;
-            // Another run may have finished it since we looked.
-            if let Some(entry) = look(self.store, stage, &mut self.notes)? {
-                watch.progress().found(stage, self.queue.cost(i));
-                self.set(i, State::Done(entry.into()));
-                changed = true;
-                continue;
-            }
-            let Some(claim) = claim else {
-                elsewhere.insert(i);
-                continue;
-            };
-            self.tries[i] += 1;
-            match executor.start(slot, stage) {
-                Ok(()) => {
-                    watch.progress().start(slot, stage, self.queue.cost(i));
-                    self.queue.started(i);
-                    self.states[i] = State::Running;
-                    running.insert(slot, (i, claim));
-                }
-                Err(why) => {
-                    self.fail(i, &why);
-                    changed = true;
-                }
-            }
-        }
-        Ok(changed || !elsewhere.is_empty())
+    ) -> anyhow::Result<()> {
+        self.queue.ended(stage);
+        self.settle(stage, report.clone(), watch)?;
+        let done = matches!(self.states[stage], State::Done(_));
+        watch.progress().end(slot, &self.plan.stages[stage], done, &report);
+        Ok(())
     }
 
     /// What the end of a stage means.
-    fn settle(&mut self, stage: usize, report: Report, watch: &mut dyn Watch) -> anyhow::Result<()> {
+    pub(crate) fn settle(
+        &mut self,
+        stage: usize,
+        report: Report,
+        watch: &mut dyn Watch,
+    ) -> anyhow::Result<()> {
         match report {
             Report::Progress(..) => {}
             Report::Done => match look(self.store, &self.plan.stages[stage], &mut self.notes)? {
                 Some(entry) => {
-                    Costs::record(self.store, &self.plan.stages[stage], &self.plan.sizes[stage], &entry);
+                    if self.records {
+                        Costs::record(self.store, &self.plan.stages[stage], &self.plan.sizes[stage], &entry);
+                    }
                     self.set(stage, State::Done(entry.into()));
                 }
                 None if self.tries[stage] < TRIES => self.set(stage, State::Waiting),
                 None => self.fail(stage, "its output is not in the store although it ended well"),
             },
             Report::Failed(why) => self.fail(stage, &why),
-            Report::Died(why) if self.tries[stage] < TRIES => {
+            Report::Again(_) => self.set(stage, State::Waiting),
+            Report::Died(why) if self.tries[stage] < self.lives => {
                 watch
                     .progress()
                     .note(&format!("{}: {why}; trying again, with nothing beside it", self.name(stage)));
@@ -295,7 +297,7 @@ impl<'a> Scheduler<'a> {
         Ok(())
     }
 
-    fn name(&self, stage: usize) -> &'static str {
+    pub(crate) fn name(&self, stage: usize) -> &'static str {
         self.plan.stages[stage].name.as_str()
     }
 
@@ -323,7 +325,7 @@ impl<'a> Scheduler<'a> {
     }
 
     /// Marks a stage and everything that reads it as failed.
-    fn fail(&mut self, stage: usize, why: &str) {
+    pub(crate) fn fail(&mut self, stage: usize, why: &str) {
         let why = format!("{}: {why}", self.name(stage));
         let mut reached = vec![stage];
         while let Some(i) = reached.pop() {
@@ -335,7 +337,7 @@ impl<'a> Scheduler<'a> {
     }
 
     /// Passes on notes, and tells of every cell whose stages have all ended since the last time.
-    fn tell(&mut self, watch: &mut dyn Watch) -> anyhow::Result<()> {
+    pub(crate) fn tell(&mut self, watch: &mut dyn Watch) -> anyhow::Result<()> {
         self.notes.drain(..).for_each(|line| watch.progress().note(&line));
         for cell in std::mem::take(&mut self.complete) {
             // It may have lost a stage since, or have been told of.

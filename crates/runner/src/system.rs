@@ -34,8 +34,11 @@ pub(crate) fn environment() -> Environment {
     Environment { libtorch: LIBTORCH.into(), isa: isa().into() }
 }
 
-/// The host's name.
+/// What this machine is called: by its cluster, where it is a node of one, else by itself.
 pub(crate) fn host() -> String {
+    if let Some(node) = std::env::var("SLURMD_NODENAME").ok().filter(|n| !n.is_empty()) {
+        return node;
+    }
     read("/proc/sys/kernel/hostname").unwrap_or_default()
 }
 

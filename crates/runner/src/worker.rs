@@ -57,6 +57,9 @@ pub(crate) fn serve(store: PathBuf) -> anyhow::Result<()> {
 }
 
 fn serve_one(stage: &Stage, shop: &mut Workshop) -> Event {
+    if let Some(error) = foreign(stage) {
+        return Event::Failed { error };
+    }
     aconite_train::release_memory();
     system::reset_peak_rss();
     let start = Instant::now();
@@ -80,6 +83,19 @@ fn serve_one(stage: &Stage, shop: &mut Workshop) -> Event {
         Ok(()) => Event::Done,
         Err(e) => Event::Failed { error: e.to_string() },
     }
+}
+
+/// Whether a stage was planned for another class of processor: what this one would compute is not what its key says.
+fn foreign(stage: &Stage) -> Option<String> {
+    let planned = stage.settings.pointer("/environment/isa")?.as_str()?;
+    let here = system::isa();
+    (planned != here).then(|| {
+        format!(
+            "it was planned for processors of class {planned}, and {} has {here}; ask for nodes of one class, e.g. with \
+            --sbatch=--constraint=…",
+            system::host()
+        )
+    })
 }
 
 /// The first line of what a panic said: libtorch appends its C++ stack.

@@ -7,7 +7,7 @@ use aconite_plan::{Plan, Store};
 use anyhow::{Result, bail};
 
 use super::run;
-use crate::executor::Local;
+use crate::executor::{Executor, Local};
 use crate::progress::Progress;
 use crate::scheduler::{End, Scheduler};
 use crate::system::Memory;
@@ -26,7 +26,7 @@ pub(super) fn compute(plan: &Plan, store: &Store, jobs: usize) -> Result<()> {
     let slots = jobs.min(left.stages);
     let mut executor = Local::new(std::path::absolute(store.root())?, slots);
     let mut progress = Progress::new(0, left.stages, left.seconds, slots, false);
-    let end = scheduler.run(&mut executor, &mut progress, &interrupted);
+    let end = executor.run(&mut scheduler, &mut progress, &interrupted);
     progress.finish();
     if end? == End::Interrupted || interrupted.load(Ordering::Relaxed) {
         bail!("interrupted: what was finished is kept in the store");

@@ -12,7 +12,9 @@ mod report;
 mod run;
 mod schema;
 mod show;
+mod status;
 mod store;
+mod task;
 mod updates;
 mod verify;
 
@@ -29,6 +31,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<Exit> {
         Command::Plan(args) => plan::plan(&args),
         Command::Check { experiments } => check::check(&experiments),
         Command::Report { dir } => report::report(&dir),
+        Command::Status { dir, json, cancel } => status::status(&dir, json, cancel),
         Command::Verify { what, json } => verify::verify(&what, json),
         Command::Compare { first, second, metric, json } => compare::compare(&first, &second, &metric, json),
         Command::List { family, json } => list::list(family.as_deref(), json),
@@ -44,6 +47,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<Exit> {
             clap_complete::generate(shell, &mut Cli::command(), "aconite", &mut std::io::stdout());
             Ok(Exit::Done)
         }
+        Command::Task { probe, folder, array } => task::task(probe, folder, array),
         Command::Worker { store } => worker::serve(store).map(|()| Exit::Done),
     }
 }

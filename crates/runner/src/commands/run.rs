@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use aconite_grid::Error;
+use aconite_grid::{Error, Override};
 use aconite_plan::{StageName, Store, StoreError};
 use aconite_record::{CellRow, Provenance, Status};
 use aconite_report::label;
@@ -14,8 +14,12 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::{say, select, verify};
+use crate::executor::slurm::folder::Origin;
+use crate::executor::slurm::probe::probe;
+use crate::executor::slurm::site::Site;
+use crate::executor::slurm::{self, Slurm};
 use crate::executor::{Executor, Local};
-use crate::prepare::{Cell, Prepared, prepare};
+use crate::prepare::{Cell, Prepared, prepare, prepare_for};
 use crate::progress::{self, Progress};
 use crate::results::{Results, keep_files};
 use crate::scheduler::{End, Scheduler, State, Watch};
@@ -37,15 +41,29 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
     let start = Instant::now();
     let schema = super::registry();
     let (whole, experiment) = select(&args.selection, &schema)?;
+    let site = Site::of(args)?;
+    let cluster = match site.kind {
+        cli::Where::Local => None,
+        cli::Where::Slurm => Some(slurm::connect(&site)?),
+    };
     let store = store()?;
-    let prepared = prepare(&experiment, &schema, Some(&store))?;
+    let mut prepared = prepare(&experiment, &schema, Some(&store))?;
+    let mut environment = system::environment();
+    if let Some(cluster) = &cluster {
+        // Keys say which class of processor numbers come from: there it is the nodes'.
+        environment.isa = probe(&site, &store, cluster)?.isa;
+        if environment != system::environment() {
+            prepared = prepare_for(&experiment, &schema, Some(&store), &environment)?;
+        }
+    }
     let order: Vec<String> = match whole.cells() == experiment.cells() {
         true => prepared.cells.iter().map(|c| c.name.clone()).collect(),
         false => prepare(&whole, &schema, Some(&store))?.cells.into_iter().map(|c| c.name).collect(),
     };
     let dir = args.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&experiment.name));
     let jobs = jobs(args.jobs, &prepared);
-    let mut provenance = system::provenance(prepared.threads, jobs);
+    let mut provenance =
+        Provenance { isa: environment.isa.clone(), ..system::provenance(prepared.threads, jobs) };
     let running: HashSet<&str> = prepared.cells.iter().map(|c| c.name.as_str()).collect();
     let results = Results::open(dir.clone(), &whole, order, &running, &provenance)?;
     let memory = args.memory.unwrap_or_default().mb();
@@ -53,7 +71,10 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
         Scheduler::new(&prepared.plan, &store, memory, args.fresh).map_err(|e| stopped(e.into()))?;
     store.sweep();
     let left = scheduler.left();
-    let slots = jobs.min(left.stages.max(1));
+    let slots = match cluster {
+        None => jobs.min(left.stages.max(1)),
+        Some(_) => left.stages.max(1),
+    };
     let (cells, unique) = (prepared.cells.len(), prepared.plan.stages.len());
     if args.json {
         progress::event(json!({
@@ -62,15 +83,29 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
         }));
     } else {
         eprintln!(
-            "{}: {cells} cells, {unique} unique stages ({} in the store), {jobs} workers",
+            "{}: {cells} cells, {unique} unique stages ({} in the store), {}",
             experiment.name,
             unique - left.stages,
+            match &cluster {
+                None => format!("{jobs} workers"),
+                Some(cluster) => format!("on the cluster {}", cluster.name),
+            }
         );
     }
 
     let interrupted = on_interrupt()?;
-    let mut executor: Box<dyn Executor> = match args.executor {
-        cli::Where::Local => Box::new(Local::new(std::path::absolute(store.root())?, slots)),
+    let mut executor: Box<dyn Executor> = match cluster {
+        None => Box::new(Local::new(std::path::absolute(store.root())?, slots)),
+        Some(cluster) => {
+            let said = |given: &[Override]| given.iter().map(|o| format!("{}={}", o.path, o.value)).collect();
+            let origin = Origin {
+                results: std::path::absolute(&dir)?,
+                isa: environment.isa,
+                only: said(&args.selection.only),
+                set: said(&args.selection.set),
+            };
+            Box::new(Slurm::open(site, cluster, origin, args.cluster.wait, &store))
+        }
     };
     let mut session = Session {
         prepared: &prepared,
@@ -81,7 +116,7 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
         results,
         failed: 0,
     };
-    let end = scheduler.run(executor.as_mut(), &mut session, &interrupted);
+    let end = executor.run(&mut scheduler, &mut session, &interrupted);
     drop(executor);
     session.progress.finish();
     let Session { results, failed, mut shop, .. } = session;
@@ -108,7 +143,7 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
     let shown = dir.join("report.html");
     if args.json {
         progress::event(json!({
-            "event": "end", "interrupted": end == End::Interrupted, "cells": rows.len(), "failed": failed,
+            "event": "end", "interrupted": end == End::Interrupted, "submitted": end == End::Submitted, "cells": rows.len(), "failed": failed,
             "claims_missed": checked.iter().filter(|c| !c.is_met()).count(), "report": shown,
             "seconds": start.elapsed().as_secs_f64(),
         }));
@@ -125,6 +160,15 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
         End::Interrupted => {
             eprintln!("interrupted: what was finished is kept; run the same command to go on");
             Exit::Interrupted
+        }
+        End::Submitted => {
+            eprintln!(
+                "{} of {cells} cells are there; the rest is in the queue, which needs nobody to wait: aconite status {} says \
+                how far it is, and the same command again collects the results",
+                running.iter().filter(|name| names.contains(**name)).count(),
+                dir.display()
+            );
+            if failed > 0 { Exit::Failed } else { Exit::Done }
         }
         End::Complete if failed > 0 => {
             eprintln!("{failed} cells failed; run the same command to try them again");
@@ -187,7 +231,9 @@ impl Watch for Session<'_> {
             for (trial, line) in stages.lines.iter().enumerate() {
                 let name = if several { format!("{}-t{trial}", row.cell) } else { row.cell.clone() };
                 let plan = &self.prepared.plan;
-                for (what, why) in self.results.write_line(&name, &row, (line, stages.twin_fit), plan, &mut self.shop) {
+                for (what, why) in
+                    self.results.write_line(&name, &row, (line, stages.twin_fit), plan, &mut self.shop)
+                {
                     self.progress.note(&format!("the {what} of {name} could not be written: {why:?}"));
                 }
             }

@@ -12,6 +12,8 @@ mod kills;
 mod mock;
 mod program;
 mod reliability;
+#[cfg(target_os = "linux")]
+mod slurm;
 mod streams;
 
 // The server and the archives that the downloads themselves are tested with.

@@ -1,52 +1,24 @@
-//! Executors: where stages run. Stage in, stage out, through the store alone.
+//! Worker processes on this machine.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use aconite_plan::{Key, Stage};
+use aconite_plan::{Claim, Stage};
 
+use super::{Executor, Report};
+use crate::scheduler::{End, Scheduler, Watch};
 use crate::worker::{Event, Request};
 
-/// What an executor reports of the stage in a slot.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Report {
-    /// Steps done, of how many.
-    Progress(usize, usize),
-    /// It is in the store.
-    Done,
-    /// It failed and would fail again.
-    Failed(String),
-    /// An input was damaged or gone.
-    Input(Key, String),
-    /// Whoever computed it died, which says nothing about the stage: how, and its last words.
-    Died(String),
-}
-
-/// A place where stages run, one per slot.
-pub(crate) trait Executor {
-    /// Stages that may run at once.
-    fn slots(&self) -> usize;
-
-    /// Starts a stage in a free slot.
-    ///
-    /// # Errors
-    /// It cannot be started at all.
-    fn start(&mut self, slot: usize, stage: &Stage) -> Result<(), String>;
-
-    /// The next report, or `None` when none came in time.
-    fn next(&mut self, timeout: Duration) -> Option<(usize, Report)>;
-
-    /// Drops all running stages.
-    fn stop(&mut self);
-}
-
+/// How long to wait for a report before looking at other runs' stages and at Ctrl-C.
+const TICK: Duration = Duration::from_millis(100);
 /// Lines of a worker's standard error that are kept.
-const TAIL: usize = 12;
+pub(super) const TAIL: usize = 12;
 
 /// Worker processes on this machine, kept from stage to stage. Each has its own libtorch: a crash costs one
 /// stage, and no two stages share a generator or a thread pool.
@@ -57,6 +29,8 @@ pub(crate) struct Local {
     sender: Sender<(usize, u64, Option<Event>)>,
     /// Counts workers, so that the end of a worker that was replaced is told from that of its successor.
     generation: u64,
+    /// Whether what workers print to standard error goes to ours too.
+    echo: bool,
 }
 
 struct Worker {
@@ -70,7 +44,15 @@ impl Local {
     /// `jobs` workers, started when they are needed, on the store at `store`.
     pub(crate) fn new(store: PathBuf, jobs: usize) -> Self {
         let (sender, events) = channel();
-        Self { store, slots: (0..jobs).map(|_| None).collect(), events, sender, generation: 0 }
+        let slots = (0..jobs).map(|_| None).collect();
+        Self { store, slots, events, sender, generation: 0, echo: false }
+    }
+
+    /// One worker whose standard error goes to ours too, which outlives this process where that is a file.
+    pub(crate) fn of_task(store: PathBuf) -> Self {
+        let mut task = Self::new(store, 1);
+        task.echo = true;
+        task
     }
 
     fn spawn(&mut self, slot: usize) -> Result<Worker, String> {
@@ -109,8 +91,12 @@ impl Local {
         });
         let errors = Arc::new(Mutex::new(VecDeque::new()));
         let kept = errors.clone();
+        let echo = self.echo;
         std::thread::spawn(move || {
             for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                if echo {
+                    eprintln!("{line}");
+                }
                 if let Ok(mut kept) = kept.lock() {
                     if kept.len() == TAIL {
                         kept.pop_front();
@@ -139,10 +125,76 @@ impl Local {
 }
 
 impl Executor for Local {
-    fn slots(&self) -> usize {
-        self.slots.len()
+    fn run(
+        &mut self,
+        work: &mut Scheduler<'_>,
+        watch: &mut dyn Watch,
+        interrupted: &AtomicBool,
+    ) -> anyhow::Result<End> {
+        let mut running: HashMap<usize, (usize, Claim)> = HashMap::new();
+        loop {
+            work.tell(watch)?;
+            if interrupted.load(Ordering::Relaxed) {
+                self.stop();
+                return Ok(End::Interrupted);
+            }
+            let elsewhere = self.fill(work, watch, &mut running)?;
+            work.tell(watch)?;
+            if running.is_empty() && !elsewhere {
+                return Ok(End::Complete);
+            }
+            let Some((slot, report)) = self.next(TICK) else { continue };
+            if let Report::Progress(done, total) = report {
+                watch.progress().steps(slot, done, total);
+                continue;
+            }
+            let Some((stage, claim)) = running.remove(&slot) else { continue };
+            work.ended(stage, slot, report, watch)?;
+            drop(claim);
+        }
+    }
+}
+
+impl Local {
+    /// Starts stages in free slots. Returns whether something is left to look at again soon: another run on
+    /// the store is computing one of our stages, or what can run changed.
+    fn fill(
+        &mut self,
+        work: &mut Scheduler<'_>,
+        watch: &mut dyn Watch,
+        running: &mut HashMap<usize, (usize, Claim)>,
+    ) -> anyhow::Result<bool> {
+        let mut elsewhere = HashSet::new();
+        let mut changed = false;
+        while let Some(slot) = (0..self.slots.len()).find(|s| !running.contains_key(s))
+            && let Some(i) = work.next(&elsewhere)
+        {
+            let stage = &work.plan.stages[i];
+            let claim = Claim::take(work.store, &stage.key)?;
+            // Another run may have finished it since we looked.
+            if work.is_found(i, watch)? {
+                changed = true;
+                continue;
+            }
+            let Some(claim) = claim else {
+                elsewhere.insert(i);
+                continue;
+            };
+            match self.start(slot, stage) {
+                Ok(()) => {
+                    work.started(i, slot, watch);
+                    running.insert(slot, (i, claim));
+                }
+                Err(why) => {
+                    work.fail(i, &why);
+                    changed = true;
+                }
+            }
+        }
+        Ok(changed || !elsewhere.is_empty())
     }
 
+    /// Hands a stage to the worker of a free slot.
     fn start(&mut self, slot: usize, stage: &Stage) -> Result<(), String> {
         if self.slots[slot].is_none() {
             let worker = self.spawn(slot)?;
@@ -156,6 +208,7 @@ impl Executor for Local {
         Ok(())
     }
 
+    /// The next report, or `None` when none came in time.
     fn next(&mut self, timeout: Duration) -> Option<(usize, Report)> {
         let (slot, generation, event) = match self.events.recv_timeout(timeout) {
             Ok(event) => event,
@@ -176,6 +229,7 @@ impl Executor for Local {
         Some((slot, report))
     }
 
+    /// Drops all running stages.
     fn stop(&mut self) {
         for worker in self.slots.iter_mut().filter_map(Option::take) {
             let mut worker = worker;
