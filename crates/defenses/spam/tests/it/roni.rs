@@ -18,13 +18,14 @@ fn gone(verdict: &Verdict) -> Vec<usize> {
     (0..verdict.removed.len()).filter(|&row| verdict.removed[row]).collect()
 }
 
-// A text message is short: 20 of them deliver 5 to 10 of 25 ham, so that the threshold lies below the paper's.
+// Text messages are short, and what 20 of them teach delivers few: seen, under seeds 0, 1, 2, are impacts of a
+// dictionary of 4.4, 2.6, 5.6 and of others of at most 2.2. With 60 it is 8.2, 6.6, 7.4 and 1.4.
 #[test]
 fn dictionaries_go_and_others_stay() {
     let split = split();
     let train = some(&split.train, 300);
     let data = with_dictionary(&train, 6);
-    let roni = Roni { threshold: 3.0, ..Roni::default() };
+    let roni = Roni { train: 60, threshold: 4.0, ..Roni::default() };
     let clean = some(&split.test, 60);
     for seed in 0..3 {
         let verdict = judge(&roni, &Spambayes::default(), &data, Some(&clean), seed);
