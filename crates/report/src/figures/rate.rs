@@ -1,4 +1,5 @@
-//! `rate`: attack success and clean accuracy against the poison rate, one line an attack and defense.
+//! `rate`: attack success and clean accuracy against the poison rate, one line an attack and defense; for filters of
+//! spam also what becomes of ham and of spam.
 
 use super::axis::{Scale, clip, share_range, ticks};
 use super::canvas::{Align, Canvas};
@@ -15,11 +16,49 @@ const PANEL: f64 = 300.0;
 /// More lines than this in one panel tell nothing; the rest is left to the table.
 const LINES: usize = 24;
 
+/// What two panels show.
+struct Pair {
+    /// Behind `rate` in the figure's name.
+    name: &'static str,
+    title: &'static str,
+    /// Metrics and the labels of their axes.
+    panels: [(&'static str, &'static str); 2],
+}
+
+const PAIRS: [Pair; 3] = [
+    Pair {
+        name: "",
+        title: "Attack success and clean accuracy against the poison rate",
+        panels: [("attack_success", "attack success (%)"), ("clean_accuracy", "clean accuracy (%)")],
+    },
+    Pair {
+        name: "-ham",
+        title: "What becomes of ham against the poison rate",
+        panels: [
+            ("ham_as_spam", "ham taken for spam (%)"),
+            ("ham_not_delivered", "ham taken for spam or unsure (%)"),
+        ],
+    },
+    Pair {
+        name: "-spam",
+        title: "What becomes of spam against the poison rate",
+        panels: [
+            ("spam_as_ham", "spam taken for ham (%)"),
+            ("spam_not_caught", "spam taken for ham or unsure (%)"),
+        ],
+    },
+];
+
 pub(crate) fn draw(study: &Study, album: &mut Album) -> Result<(), Error> {
     let mut drawn = false;
     for facet in study.facets(&mut album.skipped, "rate") {
         if study.rate_varies(&facet.points) {
-            one(study, &facet, album)?;
+            for pair in &PAIRS {
+                let has = |p: &&Point| pair.panels.iter().any(|(metric, _)| p.shown(metric).is_some());
+                if pair.name.is_empty() || facet.points.iter().any(has) {
+                    one(study, &facet, pair, album)?;
+                }
+            }
             drawn = true;
         }
     }
@@ -36,8 +75,8 @@ struct Line<'a> {
     points: Vec<&'a Point>,
 }
 
-fn one(study: &Study, facet: &Facet<'_>, album: &mut Album) -> Result<(), Error> {
-    let name = format!("rate{}", facet.suffix);
+fn one(study: &Study, facet: &Facet<'_>, pair: &Pair, album: &mut Album) -> Result<(), Error> {
+    let name = format!("rate{}{}", pair.name, facet.suffix);
     let mut lines: Vec<Line<'_>> = Vec::new();
     for point in facet.points.iter().filter(|p| p.rate.is_some()) {
         let (attack, defense) = (study.attack(point), study.defense(point));
@@ -57,19 +96,16 @@ fn one(study: &Study, facet: &Facet<'_>, album: &mut Album) -> Result<(), Error>
     }
 
     let mut canvas = Canvas::default();
-    let title = "Attack success and clean accuracy against the poison rate";
+    let title = pair.title;
     let top = head(&mut canvas, title, &study.setting(facet), WIDTH) + 26.0;
     let gap = 64.0;
     let wide = (WIDTH - 2.0 * MARGIN - 40.0 - gap) / 2.0;
     let mut stats: Vec<Stat> = Vec::new();
-    for (i, (metric, label)) in
-        [("attack_success", "attack success (%)"), ("clean_accuracy", "clean accuracy (%)")]
-            .into_iter()
-            .enumerate()
-    {
+    let twin = twin_accuracy(&facet.points).filter(|_| pair.panels.iter().any(|p| p.0 == "clean_accuracy"));
+    for (i, (metric, label)) in pair.panels.into_iter().enumerate() {
         let from = MARGIN + 40.0 + i as f64 * (wide + gap);
         canvas.text((from - 40.0, top - 16.0), label, LABEL, Align::Left);
-        let twin = twin_accuracy(&facet.points).filter(|_| metric == "clean_accuracy");
+        let twin = twin.filter(|_| metric == "clean_accuracy");
         let panel = Panel { metric, xs: (from, from + wide), ys: (top + PANEL, top) };
         stats.extend(panel.draw(&mut canvas, &lines, twin));
     }
@@ -81,10 +117,10 @@ fn one(study: &Study, facet: &Facet<'_>, album: &mut Album) -> Result<(), Error>
     );
     let below = legend_below(&mut canvas, study, &lines, top + PANEL + 70.0);
     let mut caption = interval_words(&stats, "bars");
-    if let Some(twin) = twin_accuracy(&facet.points) {
+    if let Some(twin) = twin {
         caption.push_str(&format!(" Grey dashed line: clean twin, {} %.", percent(twin.mean)));
     }
-    if facet.points.iter().any(|p| p.availability()) {
+    if pair.name.is_empty() && facet.points.iter().any(|p| p.availability()) {
         caption.push_str(" † availability attack: success = accuracy drop.");
     }
     if let Some(scope) = rate_scope(&lines) {
@@ -159,7 +195,7 @@ impl Panel {
 
     fn vertical(&self, means: &[f64]) -> Scale {
         let (mut low, mut high) = share_range(means, 0.03);
-        if self.metric == "attack_success" {
+        if self.metric != "clean_accuracy" {
             (low, high) = (low.min(0.0), if high > 0.6 { 1.0 } else { high });
         }
         let pad = 0.035 * (high - low);

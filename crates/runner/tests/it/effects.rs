@@ -163,3 +163,76 @@ fn chosen_inputs_are_misread_by_victims_that_learn_from_frozen_features() {
     // Wilson's interval over the trials of the seed.
     assert!(number("attack_success_wilson_lo") < number("attack_success"));
 }
+
+/// The spam filter, with what belongs to it and with what does not.
+const SPAM: &str = "\
+seeds = 1
+[dataset]
+kind = 'sms_spam'
+folds = 10
+[victim]
+kind = 'spambayes'
+[evaluate]
+controls = false
+predictions = true
+[grid]
+attack = [
+  'none',
+  { kind = 'dictionary', rate = 0.05 },
+  { kind = 'optimal', rate = 0.01 },
+  { kind = 'focused', p = 0.9, trials = 2 },
+  { kind = 'random_flip', rate = 0.05, source = 1, target = 0 },
+]
+defense = ['none', { kind = 'roni', threshold = 3.0 }, 'dynamic_threshold', { kind = 'l2', space = 'features' }]
+";
+
+#[test]
+fn a_dictionary_harms_the_spam_filter_and_its_defenses_mend_it() {
+    let sandbox = Sandbox::new();
+    sandbox.write("e.toml", SPAM);
+    sandbox.ok(&["run", "e.toml"]);
+    let rows = sandbox.rows("results/e/cells.csv");
+    assert_eq!(rows.len(), 20);
+    let at = |attack: &str, defense: &str, metric: &str| -> f64 {
+        let row = rows.iter().find(|r| r["attack.kind"] == attack && r["defense.kind"] == defense).unwrap();
+        row[metric].parse().unwrap_or_else(|_| panic!("{attack} {defense}: no {metric}"))
+    };
+    // Seen: 0.008 and 0.18 clean, 0.98 and 1.00 attacked.
+    assert!(at("none", "none", "ham_as_spam") < 0.02 && at("none", "none", "ham_not_delivered") < 0.3);
+    assert!(at("dictionary", "none", "ham_as_spam") > 0.8);
+    assert!(at("dictionary", "none", "ham_not_delivered") > 0.95);
+    assert!(at("optimal", "none", "ham_not_delivered") > 0.95);
+    assert_eq!(at("dictionary", "none", "poisons"), 264.0); // round(0.05/0.95·5017)
+    assert_eq!(
+        (at("dictionary", "roni", "recall"), at("dictionary", "roni", "false_positive_rate")),
+        (1.0, 0.0)
+    );
+    assert!(at("dictionary", "roni", "ham_as_spam") < 0.02);
+    assert!(at("dictionary", "dynamic_threshold", "ham_as_spam") < 0.2);
+    for metric in ["target_as_spam", "target_not_delivered", "attack_success"] {
+        assert!(at("focused", "none", metric) > 0.4, "{metric}");
+    }
+    assert!(at("random_flip", "none", "spam_not_caught") > at("none", "none", "spam_not_caught"));
+    let l2 = at("dictionary", "l2", "recall");
+    assert!((0.0..=1.0).contains(&l2));
+    assert!(std::fs::read_dir(sandbox.path("results/e/predictions")).unwrap().count() >= 20);
+
+    // Other victims on the same texts, and what does not fit.
+    sandbox.write(
+        "f.toml",
+        "[dataset]\nkind = 'sms_spam'\ntrain_size = 400\n[attack]\nkind = 'dictionary'\nrate = 0.05\n[grid]\n\
+         victim = ['naive_bayes', { kind = 'logistic', words = { size = 300 } }, { kind = 'svm', words = { size = 300 } }]\n\
+         defense = ['none', 'deep_knn', { kind = 'roni', trusted = 0, draws = 1, train = 10, validate = 20, threshold = 8 }]\n",
+    );
+    sandbox.ok(&["run", "f.toml", "--only", "victim.kind=naive_bayes"]);
+    sandbox.ok(&["run", "f.toml", "--only", "defense.kind=none"]);
+    let rows = sandbox.rows("results/f/cells.csv");
+    assert!(rows.iter().all(|r| r["status"] == "done" && r["clean_accuracy"].parse::<f64>().unwrap() > 0.4));
+    sandbox.write(
+        "g.toml",
+        "[dataset]\nkind = 'sms_spam'\n[victim]\nkind = 'naive_bayes'\n[defense]\nkind = 'dynamic_threshold'\n",
+    );
+    let ran = sandbox.run(&["check", "g.toml"]);
+    assert_eq!(ran.code, Some(2));
+    assert!(ran.err.contains("has none") && ran.err.contains("spambayes"), "{}", ran.err);
+}
