@@ -152,7 +152,8 @@ impl Plan {
             !matches!(settings.pointer("/train/transfer").and_then(Value::as_str), None | Some("none"));
         let surrogate = (transfers || attacked && facts.attack.surrogate).then(|| self.surrogate(&parts));
         parts.start = surrogate.filter(|_| transfers);
-        let poison = (attacked && !facts.federated && !facts.streamed).then(|| self.poison(&parts, surrogate));
+        let poison =
+            (attacked && !facts.federated && !facts.streamed).then(|| self.poison(&parts, surrogate));
 
         let clean = Route {
             poison: None,
@@ -207,8 +208,15 @@ impl Plan {
         filter: Option<usize>,
     ) -> Vec<(Control, Line)> {
         let steps = &parts.facts.steps;
-        let clean =
-            Route { poison: None, trial: None, attacked: false, believed: poison, steps, size_of: None, twin: false };
+        let clean = Route {
+            poison: None,
+            trial: None,
+            attacked: false,
+            believed: poison,
+            steps,
+            size_of: None,
+            twin: false,
+        };
         let is_filter = |step: &Step| matches!(step.role, StepRole::Filter { .. });
         let is_control = |step: &Step| matches!(step.role, StepRole::Filter { control: true, .. });
         if steps.iter().any(is_control) {
@@ -229,8 +237,15 @@ impl Plan {
                 };
                 let steps: Vec<Step> = [arm].into_iter().chain(rest.iter().cloned()).collect();
                 let size_of = (control == Control::RandomFilter).then_some(filter);
-                let route =
-                    Route { poison, trial: None, attacked: true, believed: None, steps: &steps, size_of, twin: false };
+                let route = Route {
+                    poison,
+                    trial: None,
+                    attacked: true,
+                    believed: None,
+                    steps: &steps,
+                    size_of,
+                    twin: false,
+                };
                 controls.push((control, self.line(parts, route)));
             }
         }

@@ -81,10 +81,7 @@ impl Windows {
             ("poisons", when(self.attack.is_some(), sum(|w| w.poisons as f64))),
             ("alarms", when(watched, count(alarmed.len()))),
             ("false_alarms", when(watched, count(alarmed.iter().filter(|&&w| w < from).count()))),
-            (
-                "detected",
-                when(watched && self.attack.is_some(), f64::from(u8::from(first.is_some()))),
-            ),
+            ("detected", when(watched && self.attack.is_some(), f64::from(u8::from(first.is_some())))),
             ("time_to_detection", first.map(|window| count(window - from))),
             ("clean_accuracy_worst", since().reduce(f64::min)),
             ("attack_success_best", success().reduce(f64::max)),
@@ -114,7 +111,8 @@ impl Windows {
         let text = std::fs::read_to_string(path).map_err(|e| Error::io(path, e))?;
         let read: Self = serde_json::from_str(&text).map_err(|e| Error::damaged(path, e))?;
         let fits = |n: usize| n == 0 || n == read.monitors.len();
-        let strange = |w: &&WindowRow| !fits(w.drift.len()) || !fits(w.thresholds.len()) || !fits(w.alarms.len());
+        let strange =
+            |w: &&WindowRow| !fits(w.drift.len()) || !fits(w.thresholds.len()) || !fits(w.alarms.len());
         match read.windows.iter().find(strange) {
             Some(w) => Err(Error::damaged(
                 path,
@@ -197,7 +195,11 @@ mod tests {
         let path = dir.path().join("w.json");
         stream().write(&path).unwrap();
         assert_eq!(Windows::read(&path).unwrap(), stream());
-        let text = std::fs::read_to_string(&path).unwrap().replacen("\"alarms\":[false]", "\"alarms\":[false,true]", 1);
+        let text = std::fs::read_to_string(&path).unwrap().replacen(
+            "\"alarms\":[false]",
+            "\"alarms\":[false,true]",
+            1,
+        );
         std::fs::write(&path, text).unwrap();
         assert!(Windows::read(&path).unwrap_err().to_string().contains("window 0"));
     }

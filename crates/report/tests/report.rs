@@ -453,9 +453,14 @@ fn a_stream_has_its_time_line_and_table() {
         assert!(names(&first).contains(&format!("figures/{name}.png")), "{name} in {:?}", names(&first));
     }
     let svg = std::fs::read_to_string(dir.path().join("figures/timeline.svg")).unwrap();
-    for words in
-        ["roll_back back=3", "no operator acts", "alarms", "Shaded: the windows", "Grey dashed", "aims at accuracy alone"]
-    {
+    for words in [
+        "roll_back back=3",
+        "no operator acts",
+        "alarms",
+        "Shaded: the windows",
+        "Grey dashed",
+        "aims at accuracy alone",
+    ] {
         assert!(svg.contains(words), "{words}");
     }
     let markdown = std::fs::read_to_string(dir.path().join("report.md")).unwrap();
@@ -465,7 +470,11 @@ fn a_stream_has_its_time_line_and_table() {
         streams.find(|l| l.starts_with("| badnets | none |") && l.contains(setting)).unwrap().to_owned()
     };
     assert!(markdown.contains("windows to detection") && markdown.contains("damage (accuracy × windows)"));
-    assert!(row("policy.kind=none").contains("| 100.0 ± 0.0 | 1 ± 0.0 | 1 ± 0.0 |"), "{}", row("policy.kind=none"));
+    assert!(
+        row("policy.kind=none").contains("| 100.0 ± 0.0 | 1 ± 0.0 | 1 ± 0.0 |"),
+        "{}",
+        row("policy.kind=none")
+    );
     std::fs::remove_dir_all(dir.path().join("windows")).unwrap();
     assert_eq!(why(&drawn(dir.path()), "timeline").len(), 1);
 }

@@ -7,7 +7,9 @@ use aconite_data::{Common, DATASETS, Source};
 use aconite_federated::{FEDERATIONS, Local, PARTITIONS, Partition};
 use aconite_grid::{Entry, Kind, Schema, Section, Spec};
 use aconite_nets::NETS;
-use aconite_stream::{MONITORS, Monitor, POLICIES, Policy, SCHEDULES as STREAMS, Schedule, Threshold, Watched};
+use aconite_stream::{
+    MONITORS, Monitor, POLICIES, Policy, SCHEDULES as STREAMS, Schedule, Threshold, Watched,
+};
 use aconite_train::{OPTIMIZERS, SCHEDULES, SgdLearner, Train, Transfer, VICTIMS};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -238,10 +240,14 @@ pub(crate) fn stream(settings: &Value) -> aconite_core::Result<Option<Streamed>>
     for given in &list {
         let (own, threshold) = divided(given, &Spec::of::<Threshold>("", &[]));
         let kind = given["kind"].as_str().unwrap_or_default();
-        let same = monitors.iter().filter(|m| m.name == kind || m.name.starts_with(&format!("{kind} "))).count();
+        let same =
+            monitors.iter().filter(|m| m.name == kind || m.name.starts_with(&format!("{kind} "))).count();
         let monitor = build(MONITORS.iter(), &own)?;
         if !monitor.watches() {
-            return Err(aconite_core::Error::at("monitor", format!("{kind:?} cannot be one of several monitors")));
+            return Err(aconite_core::Error::at(
+                "monitor",
+                format!("{kind:?} cannot be one of several monitors"),
+            ));
         }
         monitors.push(Watched {
             name: if same == 0 { kind.to_owned() } else { format!("{kind} {}", same + 1) },

@@ -108,13 +108,12 @@ pub(crate) fn prepare(
                 let split = stages::load_split(dataset, Seed(0), &places, store).map_err(at("dataset"))?;
                 let fingerprint =
                     families::source(dataset).and_then(|s| s.fingerprint(&places)).map_err(at("dataset"))?;
-                let data =
-                    Rc::new(Known {
-                        info: split.train.info(),
-                        fingerprint,
-                        test_rows: split.test.len(),
-                        labels: split.train.labels().to_vec(),
-                    });
+                let data = Rc::new(Known {
+                    info: split.train.info(),
+                    fingerprint,
+                    test_rows: split.test.len(),
+                    labels: split.train.labels().to_vec(),
+                });
                 known.insert(dataset.to_string(), data.clone());
                 data
             }
@@ -162,8 +161,7 @@ pub(crate) fn prepare(
             let rows = (&data.info, &data.labels[..]);
             streams::check(stream, attack.as_ref(), &defended.built, rows, learner.as_ref(), settings)
                 .map_err(|(section, e)| located(experiment, point, section, e))?;
-            passes.streamed =
-                streams::passes(stream, data.labels.len(), data.test_rows, &settings["train"]);
+            passes.streamed = streams::passes(stream, data.labels.len(), data.test_rows, &settings["train"]);
         }
         for (step, defense) in defended.steps.iter().zip(&defended.built) {
             let own = defense.passes(&data.info, training, epochs);

@@ -72,9 +72,12 @@ pub(crate) fn check(
     check_attack(stream, attack, (info, labels), &kind("attack"))?;
     for defense in defenses {
         if !matches!(defense.role(), Role::Repair(_) | Role::InputDetector(_) | Role::ModelDetector(_)) {
-            let message =
-                format!("{} works on one training set, and a stream trains on another in every window", kind("defense"));
-            let hint = "take a repair or a detector of the last model, or [stream.monitor] and [stream.policy]";
+            let message = format!(
+                "{} works on one training set, and a stream trains on another in every window",
+                kind("defense")
+            );
+            let hint =
+                "take a repair or a detector of the last model, or [stream.monitor] and [stream.policy]";
             return Err(("defense", Error::new(message).hint(hint)));
         }
     }
@@ -113,7 +116,8 @@ fn check_attack(
 /// What the operator of a stream has beyond the rows as they came, in the words of the results.
 pub(crate) fn knowledge(stream: &Streamed) -> Vec<&'static str> {
     let holdout = stream.monitors.iter().any(|m| m.monitor.sees().holdout);
-    let words = [(holdout, Knowledge::CleanSamples.name()), (stream.policy.labels_by_hand(), "labels by hand")];
+    let words =
+        [(holdout, Knowledge::CleanSamples.name()), (stream.policy.labels_by_hand(), "labels by hand")];
     words.into_iter().filter(|(known, _)| *known).map(|(_, word)| word).collect()
 }
 

@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use aconite_core::{
-    Attack, Course, Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Poisoned, Result, Seed, Silent,
+    Attack, Course, Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Poisoned, Result, Seed,
+    Silent,
 };
 use serde::{Deserialize, Serialize};
 
@@ -208,8 +209,11 @@ impl Stream<'_> {
             let trained = site.train(window)?;
             let look = self.look(&site, &desk, holdout.as_ref())?;
             let (drift, thresholds) = self.judge(window, &look, &desk, &seen);
-            let alarms: Vec<bool> =
-                drift.iter().zip(&thresholds).map(|(d, t)| matches!((d, t), (Some(d), Some(t)) if d > t)).collect();
+            let alarms: Vec<bool> = drift
+                .iter()
+                .zip(&thresholds)
+                .map(|(d, t)| matches!((d, t), (Some(d), Some(t)) if d > t))
+                .collect();
             if window == self.common.reference {
                 desk.reference = Some(look);
             }
@@ -302,7 +306,10 @@ impl Stream<'_> {
             watched.threshold.of(&calm.filter_map(|s| s.drift[at]).collect::<Vec<_>>())
         };
         (
-            self.monitors.iter().map(|m| m.monitor.drift(reference, look).filter(|d| d.is_finite())).collect(),
+            self.monitors
+                .iter()
+                .map(|m| m.monitor.drift(reference, look).filter(|d| d.is_finite()))
+                .collect(),
             self.monitors.iter().enumerate().map(threshold).collect(),
         )
     }
@@ -310,7 +317,8 @@ impl Stream<'_> {
     fn snapshot(&self, window: usize, site: &Site<'_>, desk: &Desk, seen: &[Seen]) -> Snapshot {
         let mut tensors = NamedTensors::new();
         for (after, model) in &site.served {
-            tensors.extend(model.iter().map(|(name, t)| (format!("served.{after}.{name}"), t.shallow_clone())));
+            tensors
+                .extend(model.iter().map(|(name, t)| (format!("served.{after}.{name}"), t.shallow_clone())));
         }
         if let Some(frozen) = &desk.frozen {
             tensors.extend(frozen.tensors().into_iter().map(|(name, t)| (format!("frozen.{name}"), t)));
@@ -320,7 +328,13 @@ impl Stream<'_> {
     }
 
     /// Brings the system to a kept state. Rows arrive again as they did; nothing is trained.
-    fn resume(&self, snapshot: Snapshot, cut: &Windows, site: &mut Site<'_>, desk: &mut Desk) -> Result<Vec<Seen>> {
+    fn resume(
+        &self,
+        snapshot: Snapshot,
+        cut: &Windows,
+        site: &mut Site<'_>,
+        desk: &mut Desk,
+    ) -> Result<Vec<Seen>> {
         let foreign = || Error::new("the kept state is another stream's");
         let Snapshot { window: next, tensors, marks, reference_accuracy, seen } = snapshot;
         if next > cut.windows.len() || marks.len() != next || seen.len() != next {

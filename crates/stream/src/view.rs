@@ -125,9 +125,7 @@ impl Threshold {
     pub fn check(&self) -> Result<()> {
         match self.sigmas.is_finite() && self.sigmas > 0.0 {
             true => Ok(()),
-            false => {
-                Err(Error::at("sigmas", format!("{} standard deviations are not above 0", self.sigmas)))
-            }
+            false => Err(Error::at("sigmas", format!("{} standard deviations are not above 0", self.sigmas))),
         }
     }
 

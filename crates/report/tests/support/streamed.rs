@@ -18,8 +18,20 @@ fn windows(attack: &str, policy: &str, noise: &mut Noise) -> Windows {
         let alarm = (on && window > ATTACK.0) || (policy == "none" && window == 7);
         let mended = alarm && policy != "none";
         let (planting, harming) = if attack == "badnets" { (0.4, 0.02) } else { (0.0, 0.3) };
-        planted += if mended { -0.8 * planted } else if on { planting * (1.0 - planted) } else { 0.0 };
-        harm += if mended { -0.8 * harm } else if on { 0.3 * (harming - harm) } else { 0.0 };
+        planted += if mended {
+            -0.8 * planted
+        } else if on {
+            planting * (1.0 - planted)
+        } else {
+            0.0
+        };
+        harm += if mended {
+            -0.8 * harm
+        } else if on {
+            0.3 * (harming - harm)
+        } else {
+            0.0
+        };
         let clean = 0.85 - 0.4 * (-(window as f64) / 3.0).exp() + 0.005 * noise.normal();
         calm.push(clean);
         WindowRow {
@@ -40,12 +52,7 @@ fn windows(attack: &str, policy: &str, noise: &mut Noise) -> Windows {
         }
     };
     let windows = (0..WINDOWS).map(&mut row).collect();
-    Windows {
-        monitors: vec!["ks".into()],
-        attack: (attack != "none").then_some(ATTACK),
-        twin: calm,
-        windows,
-    }
+    Windows { monitors: vec!["ks".into()], attack: (attack != "none").then_some(ATTACK), twin: calm, windows }
 }
 
 /// These attacks against these operators.
@@ -56,8 +63,7 @@ pub fn write(dir: &Path, attacks: &[&str], policies: &[Value], seeds: u64) {
             for seed in 0..seeds {
                 let (kind, none) = (json!({ "kind": attack }), json!({ "kind": "none" }));
                 let mut row = super::row(i * policies.len() + j, seed, &kind, &none);
-                row.settings["stream"] =
-                    json!({ "kind": "every", "windows": WINDOWS, "monitor": {"kind": "ks"}, "policy": policy });
+                row.settings["stream"] = json!({ "kind": "every", "windows": WINDOWS, "monitor": {"kind": "ks"}, "policy": policy });
                 row.goal = match *attack {
                     "none" => "none",
                     "badnets" => "backdoor",

@@ -187,7 +187,9 @@ impl Watch for Session<'_> {
             for (trial, line) in stages.lines.iter().enumerate() {
                 let name = if several { format!("{}-t{trial}", row.cell) } else { row.cell.clone() };
                 let plan = &self.prepared.plan;
-                for (what, why) in self.results.write_line(&name, &row, (line, stages.twin_fit), plan, &mut self.shop) {
+                for (what, why) in
+                    self.results.write_line(&name, &row, (line, stages.twin_fit), plan, &mut self.shop)
+                {
                     self.progress.note(&format!("the {what} of {name} could not be written: {why:?}"));
                 }
             }

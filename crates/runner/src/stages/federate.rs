@@ -1,8 +1,8 @@
 //! A federation's `fit`: its rounds, each looked at on the test set, resumed where an interrupted run kept its state.
 
 use aconite_core::{
-    Aggregator, Course, Dataset, Defense, Error, Goal, Learner, Mixing, Model, NamedTensors, Observer, Pace, Result, Role,
-    Silent, best_class, metrics,
+    Aggregator, Course, Dataset, Defense, Error, Goal, Learner, Mixing, Model, NamedTensors, Observer, Pace,
+    Result, Role, Silent, best_class, metrics,
 };
 use aconite_data::Split;
 use aconite_federated::{Federation, Round, Snapshot, Trainer, Watch};

@@ -41,10 +41,10 @@ fn an_attack_is_seen_and_mended_and_its_course_is_drawn() {
     assert!(damage("retrain_without_suspects") < 0.5 * damage("none"));
     // What serves in the end is what `evaluate` looked at.
     let text = std::fs::read_dir(sandbox.path("results/e/windows")).unwrap().map(|entry| {
-        serde_json::from_str::<serde_json::Value>(&std::fs::read_to_string(entry.unwrap().path()).unwrap()).unwrap()
+        serde_json::from_str::<serde_json::Value>(&std::fs::read_to_string(entry.unwrap().path()).unwrap())
+            .unwrap()
     });
-    let lasts: Vec<f64> =
-        text.map(|file| file["windows"][9]["clean_accuracy"].as_f64().unwrap()).collect();
+    let lasts: Vec<f64> = text.map(|file| file["windows"][9]["clean_accuracy"].as_f64().unwrap()).collect();
     assert_eq!(lasts.len(), rows.len());
     for row in &rows {
         let accuracy: f64 = row["clean_accuracy"].parse().unwrap();
@@ -149,7 +149,10 @@ fn what_does_not_fit_a_stream_is_refused() {
     refused(&of("every", "[defense]\nkind = 'deep_knn'\n"), &["deep_knn", "in every window"]);
     refused(&of("every", "[attack]\nkind = 'gradient_matching'\n"), &["inside a window"]);
     refused(&of("every", "policy = 'roll_back'\n"), &["stream.policy", "no monitor"]);
-    refused(&of("every", "holdout = 0\nmonitor = 'holdout_accuracy'\n"), &["stream.holdout", "trusted holdout"]);
+    refused(
+        &of("every", "holdout = 0\nmonitor = 'holdout_accuracy'\n"),
+        &["stream.holdout", "trusted holdout"],
+    );
     let several = "monitor = { kind = 'several', monitors = ['ks', { kind = 'psi', bins = 1 }] }\n";
     refused(&of("every", several), &["monitors.1.bins", "at least 2"]);
     refused(&of("every", "monitor = { kind = 'several', monitors = ['none'] }\n"), &["one of several"]);

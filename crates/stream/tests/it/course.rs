@@ -11,7 +11,9 @@ use aconite_stream::policies::none::Nothing;
 use aconite_stream::policies::retrain_from_scratch::RetrainFromScratch;
 use aconite_stream::policies::retrain_without_suspects::RetrainWithoutSuspects;
 use aconite_stream::policies::roll_back::RollBack;
-use aconite_stream::schedules::{every::Every, from_scratch::FromScratch, incremental::Incremental, sliding::Sliding};
+use aconite_stream::schedules::{
+    every::Every, from_scratch::FromScratch, incremental::Incremental, sliding::Sliding,
+};
 use aconite_stream::{
     Common, Monitor, Order, Policy, Schedule, Seen, Snapshot, Stream, Threshold, Watch, Watched, Windows,
 };
@@ -243,9 +245,13 @@ fn going_on_from_the_last_model_is_undone_by_a_roll_back() {
 fn a_kept_state_goes_on_to_the_same_bits() {
     let split = split();
     let (net, attack) = (linear(), all_to_one());
-    let policies: [&dyn Policy; 3] =
-        [&RollBack { back: 2 }, &RetrainWithoutSuspects { before: 1 }, &RetrainFromScratch { windows: Some(3) }];
-    for (schedule, policy) in [&Incremental {} as &dyn Schedule, &Sliding { keep: 4 }, &Every {}].into_iter().zip(policies)
+    let policies: [&dyn Policy; 3] = [
+        &RollBack { back: 2 },
+        &RetrainWithoutSuspects { before: 1 },
+        &RetrainFromScratch { windows: Some(3) },
+    ];
+    for (schedule, policy) in
+        [&Incremental {} as &dyn Schedule, &Sliding { keep: 4 }, &Every {}].into_iter().zip(policies)
     {
         let mut scene = flipped(&split, schedule, policy, &net, &attack);
         scene.common.holdout = Rate::literal(0.1);

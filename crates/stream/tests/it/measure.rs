@@ -7,7 +7,10 @@ use aconite_stream::{Look, Monitor, Threshold};
 // i = np.arange(40); a = np.sin(i * 1.7) * 2; b = np.cos(i[:25] * 0.9) * 1.5 + 0.4
 fn samples() -> (Vec<f64>, Vec<f64>) {
     let i = |i: u32| f64::from(i);
-    ((0..40).map(|n| (i(n) * 1.7).sin() * 2.0).collect(), (0..25).map(|n| (i(n) * 0.9).cos() * 1.5 + 0.4).collect())
+    (
+        (0..40).map(|n| (i(n) * 1.7).sin() * 2.0).collect(),
+        (0..25).map(|n| (i(n) * 0.9).cos() * 1.5 + 0.4).collect(),
+    )
 }
 
 const TIES: ([f64; 5], [f64; 6]) = ([1.0, 1.0, 2.0, 2.0, 3.0], [1.0, 2.0, 2.0, 2.0, 4.0, 4.0]);

@@ -1,7 +1,9 @@
 //! Windows, schedules, and settings that do not fit.
 
 use aconite_core::{Rate, Seed};
-use aconite_stream::schedules::{every::Every, from_scratch::FromScratch, incremental::Incremental, sliding::Sliding};
+use aconite_stream::schedules::{
+    every::Every, from_scratch::FromScratch, incremental::Incremental, sliding::Sliding,
+};
 use aconite_stream::{Common, Order, Schedule, Training, Windows};
 use proptest::prelude::*;
 
@@ -77,7 +79,9 @@ fn what_does_not_fit_is_refused_by_name() {
     refused(&|c| c.calibrate = 27, 100, "calibrate", "none of 30 is left");
     refused(&|c| c.checkpoint_every = 0, 100, "checkpoint_every", "at least 1");
     // Settings that concern nobody are nobody's error.
-    assert!(Common { attack_from: 99, reference: 0, ..Common::default() }.check(100, false, false, false).is_ok());
+    assert!(
+        Common { attack_from: 99, reference: 0, ..Common::default() }.check(100, false, false, false).is_ok()
+    );
     assert!(Sliding { keep: 0 }.check(30).unwrap_err().message.contains("at least 1"));
     assert!(Sliding { keep: 31 }.check(30).is_err() && Sliding { keep: 30 }.check(30).is_ok());
     assert!(FromScratch { period: 0 }.check(30).is_err());

@@ -54,7 +54,11 @@ pub(crate) fn draw(study: &Study, album: &mut Album) -> Result<(), Error> {
         // A defense of the last model does not change the course, but a facet has one curve an operator.
         let mut context = point.context_without_policy.clone();
         if !point.undefended() {
-            context = [context.as_str(), &point.defense].into_iter().filter(|w| !w.is_empty()).collect::<Vec<_>>().join(", ");
+            context = [context.as_str(), &point.defense]
+                .into_iter()
+                .filter(|w| !w.is_empty())
+                .collect::<Vec<_>>()
+                .join(", ");
         }
         match facets.iter_mut().find(|f| f.context == context) {
             Some(facet) => facet.points.push(point),
@@ -115,7 +119,8 @@ fn policy(point: &Point) -> Option<&Value> {
 fn operator(points: &[&Point], point: &Point) -> String {
     let Some(own) = policy(point).and_then(Value::as_object) else { return "none".to_owned() };
     let mut name = own.get("kind").and_then(Value::as_str).unwrap_or("none").to_owned();
-    let same = || points.iter().filter_map(|p| policy(p)).filter(|other| other.get("kind") == own.get("kind"));
+    let same =
+        || points.iter().filter_map(|p| policy(p)).filter(|other| other.get("kind") == own.get("kind"));
     for (key, value) in own {
         if same().any(|other| other.get(key) != Some(value)) {
             name.push_str(&format!(" {key}={}", value_text(value)));
