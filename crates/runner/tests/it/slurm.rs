@@ -225,7 +225,6 @@ fn refusals(cluster: &Cluster) {
     };
     refused(&["--partition", "nowhere"], "the partition nowhere does not exist\nhint: the cluster has main");
     refused(&["--time", "soon"], "the cluster refuses the first tiny job: Invalid --time specification");
-    refused(&["--set", "train.threads=3"], "no node can run a task of 3 threads");
     refused(&["--sbatch", "--array=7"], "--array is set by Aconite itself");
     refused(&["--executor", "local", "--partition", "main"], "--partition says how to use a cluster");
     assert_eq!(submitted(), before);
@@ -233,6 +232,7 @@ fn refusals(cluster: &Cluster) {
         cluster.command(&sandbox, &["run", "e.toml"]).env("PATH", "/nowhere").output().unwrap().into();
     assert!(ran.code == Some(2) && ran.err.contains("sbatch is not there"), "{}", ran.err);
     refused(&["--gres", "gpu:1"], "Invalid generic resource");
+    refused(&["--set", "train.threads=3"], "no node can run a task of 3 threads");
 
     // A store that only the submitter sees: a file system of its own.
     std::fs::create_dir(sandbox.path("own")).unwrap();

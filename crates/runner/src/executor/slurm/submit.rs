@@ -77,7 +77,12 @@ pub(super) fn submit(
             options.push(format!("--dependency={}", waits.join(",")));
             options.push("--kill-on-invalid-dep=yes".into());
         }
-        let script = format!("#!/bin/sh\nexec {} task {} {at}\n", quote(&program), quote(&folder.path));
+        let script = format!(
+            "#!/bin/sh\nexec {} task {} {at} --retries {}\n",
+            quote(&program),
+            quote(&folder.path),
+            site.retries
+        );
         match client::sbatch(&options, &script) {
             Ok(job) => folder.took(at, job)?,
             Err(why) if at == 0 && !is_passing(&why) => {
