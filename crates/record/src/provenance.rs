@@ -1,5 +1,7 @@
 //! Where, when and with what a result was computed.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// Enough to say why two results differ, and to repeat one.
@@ -22,8 +24,11 @@ pub struct Provenance {
     pub threads: usize,
     /// Worker processes.
     pub jobs: usize,
-    /// The host's name.
+    /// The host's name; of a cell, that of the one which computed its last stage.
     pub host: String,
+    /// Of a cell whose stages were computed by several hosts: theirs, by the stage's name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub hosts: BTreeMap<String, Vec<String>>,
     /// Start, RFC 3339 in UTC.
     pub started: String,
     /// End, RFC 3339 in UTC; empty while running.

@@ -122,6 +122,9 @@ pub(crate) enum Command {
         /// The array
         #[arg(default_value_t = 0)]
         array: usize,
+        /// How often it may be started again
+        #[arg(long, default_value_t = 0)]
+        retries: usize,
     },
 }
 

@@ -32,6 +32,13 @@ pub(crate) fn row(
         let peak = metrics.entry("peak_rss_mb".to_owned()).or_insert(0.0f64);
         *peak = peak.max(finished.peak_rss_mb);
         provenance.host.clone_from(&finished.host);
+        let hosts = provenance.hosts.entry(name.to_owned()).or_default();
+        if !hosts.contains(&finished.host) {
+            hosts.push(finished.host.clone());
+        }
+    }
+    if provenance.hosts.values().flatten().all(|host| *host == provenance.host) {
+        provenance.hosts.clear();
     }
     if let Some(poison) = stages.poison.and_then(finished) {
         copy_numbers(&poison.output, &mut metrics);

@@ -1,5 +1,6 @@
 //! What the machine tells about itself.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use aconite_plan::Environment;
@@ -47,7 +48,7 @@ fn read(path: &str) -> Option<String> {
 }
 
 /// The processor's name.
-fn cpu() -> String {
+pub(crate) fn cpu() -> String {
     read("/proc/cpuinfo")
         .and_then(|text| {
             let line = text.lines().find(|l| l.starts_with("model name"))?;
@@ -70,6 +71,25 @@ pub(crate) fn memory_mb() -> Option<f64> {
     });
     let group = read("/sys/fs/cgroup/memory.max").and_then(|t| t.parse::<f64>().ok()).map(|b| b / 1e6);
     [total, group].into_iter().flatten().reduce(f64::min)
+}
+
+/// How often the kernel has ended a process of this one's control group for want of memory; `None` where it does not tell.
+pub(crate) fn memory_kills() -> Option<u64> {
+    let groups = read("/proc/self/cgroup")?;
+    groups.lines().find_map(|line| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (controllers, path) = (parts.next()?, parts.next()?);
+        let file = match controllers {
+            "" => format!("/sys/fs/cgroup{path}/memory.events"),
+            "memory" => format!("/sys/fs/cgroup/memory{path}/memory.oom_control"),
+            _ => return None,
+        };
+        counted_kills(&read(&file)?)
+    })
+}
+
+fn counted_kills(text: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok())
 }
 
 /// An amount of memory: absolute, or a share of what this process may use.
@@ -134,6 +154,7 @@ pub(crate) fn provenance(threads: usize, jobs: usize) -> Provenance {
         threads,
         jobs,
         host: host(),
+        hosts: BTreeMap::new(),
         started: now(),
         ended: String::new(),
     }
@@ -158,6 +179,13 @@ pub(crate) fn peak_rss_mb() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn kills_for_want_of_memory_are_counted_in_both_layouts() {
+        assert_eq!(counted_kills("low 0\nhigh 0\noom 5\noom_kill 3\noom_group_kill 1"), Some(3));
+        assert_eq!(counted_kills("oom_kill_disable 0\nunder_oom 0\noom_kill 7"), Some(7));
+        assert_eq!(counted_kills("under_oom 0"), None);
+    }
 
     #[test]
     fn memory_is_read_with_its_unit() {

@@ -137,6 +137,7 @@ pub fn provenance() -> Provenance {
         threads: 1,
         jobs: 2,
         host: "example".into(),
+        hosts: Default::default(),
         started: "2026-01-01T00:00:00Z".into(),
         ended: "2026-01-01T00:10:00Z".into(),
     }

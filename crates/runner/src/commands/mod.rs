@@ -47,7 +47,7 @@ pub(crate) fn dispatch(cli: Cli) -> Result<Exit> {
             clap_complete::generate(shell, &mut Cli::command(), "aconite", &mut std::io::stdout());
             Ok(Exit::Done)
         }
-        Command::Task { probe, folder, array } => task::task(probe, folder, array),
+        Command::Task { probe, folder, array, retries } => task::task(probe, folder, array, retries),
         Command::Worker { store } => worker::serve(store).map(|()| Exit::Done),
     }
 }

@@ -48,10 +48,11 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
     };
     let store = store()?;
     let mut prepared = prepare(&experiment, &schema, Some(&store))?;
-    let mut environment = system::environment();
+    let (mut environment, mut cpu) = (system::environment(), None);
     if let Some(cluster) = &cluster {
         // Keys say which class of processor numbers come from: there it is the nodes'.
-        environment.isa = probe(&site, &store, cluster)?.isa;
+        let node = probe(&site, &store, cluster)?;
+        (environment.isa, cpu) = (node.isa, Some(node.cpu));
         if environment != system::environment() {
             prepared = prepare_for(&experiment, &schema, Some(&store), &environment)?;
         }
@@ -62,8 +63,9 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
     };
     let dir = args.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&experiment.name));
     let jobs = jobs(args.jobs, &prepared);
-    let mut provenance =
-        Provenance { isa: environment.isa.clone(), ..system::provenance(prepared.threads, jobs) };
+    let mut provenance = system::provenance(prepared.threads, jobs);
+    provenance.isa.clone_from(&environment.isa);
+    provenance.cpu = cpu.unwrap_or(provenance.cpu);
     let running: HashSet<&str> = prepared.cells.iter().map(|c| c.name.as_str()).collect();
     let results = Results::open(dir.clone(), &whole, order, &running, &provenance)?;
     let memory = args.memory.unwrap_or_default().mb();

@@ -13,6 +13,7 @@ use aconite_plan::{Claim, Stage};
 
 use super::{Executor, Report};
 use crate::scheduler::{End, Scheduler, Watch};
+use crate::system;
 use crate::worker::{Event, Request};
 
 /// How long to wait for a report before looking at other runs' stages and at Ctrl-C.
@@ -38,6 +39,8 @@ struct Worker {
     stdin: ChildStdin,
     generation: u64,
     errors: Arc<Mutex<VecDeque<String>>>,
+    /// What the kernel had ended for want of memory when it began.
+    kills: Option<u64>,
 }
 
 impl Local {
@@ -105,7 +108,7 @@ impl Local {
                 }
             }
         });
-        Ok(Worker { child, stdin, generation, errors })
+        Ok(Worker { child, stdin, generation, errors, kills: system::memory_kills() })
     }
 
     /// How a worker ended, and its last words.
@@ -114,12 +117,15 @@ impl Local {
             Ok(status) => status.to_string(),
             Err(e) => e.to_string(),
         };
+        let is_killed = how.starts_with("signal: 9");
         let tail: Vec<String> = worker.errors.lock().map(|e| e.iter().cloned().collect()).unwrap_or_default();
+        let what = match is_killed && system::memory_kills() > worker.kills {
+            true => "out of memory: the worker process was ended by the kernel",
+            false => "the worker process ended by itself",
+        };
         match tail.is_empty() {
-            true => format!("the worker process ended by itself ({how})"),
-            false => {
-                format!("the worker process ended by itself ({how}); its last words:\n{}", tail.join("\n"))
-            }
+            true => format!("{what} ({how})"),
+            false => format!("{what} ({how}); its last words:\n{}", tail.join("\n")),
         }
     }
 }

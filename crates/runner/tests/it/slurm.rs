@@ -189,12 +189,20 @@ fn a_cluster_gives_the_numbers_of_one_machine() {
     let late = sandbox(&slow(300.0));
     let limit = ["run", "e.toml", "--only", "defense.kind=none", "--only", "victim.error=0.1", "--time", "1"];
     cluster.ok(&late, &[limit.as_slice(), &["--set", "evaluate.controls=false"]].concat());
-    refusals(&cluster);
-    the_same_numbers(&cluster);
-    failures_of_stages(&cluster);
-    a_cancelled_task(&cluster);
-    a_killed_submitter(&cluster);
-    a_shared_store(&cluster);
+    let parts: [(&str, fn(&Cluster)); 7] = [
+        ("refusals", refusals),
+        ("the same numbers", the_same_numbers),
+        ("failures of stages", failures_of_stages),
+        ("all is cancelled", all_is_cancelled),
+        ("a cancelled task", a_cancelled_task),
+        ("a killed submitter", a_killed_submitter),
+        ("a shared store", a_shared_store),
+    ];
+    for (name, part) in parts {
+        let start = Instant::now();
+        part(&cluster);
+        eprintln!("{name}: {:.1} s", start.elapsed().as_secs_f64());
+    }
 
     cluster.drain();
     let ran = cluster.run(&late, &limit);
@@ -224,6 +232,7 @@ fn refusals(cluster: &Cluster) {
         cluster.command(&sandbox, &["run", "e.toml"]).env("PATH", "/nowhere").output().unwrap().into();
     assert!(ran.code == Some(2) && ran.err.contains("sbatch is not there"), "{}", ran.err);
     refused(&["--gres", "gpu:1"], "Invalid generic resource");
+    refused(&["--set", "train.threads=3"], "no node can run a task of 3 threads");
 
     // A store that only the submitter sees: a file system of its own.
     std::fs::create_dir(sandbox.path("own")).unwrap();
@@ -285,6 +294,20 @@ fn failures_of_stages(cluster: &Cluster) {
     assert_eq!(starts.len(), starts.iter().collect::<BTreeSet<_>>().len(), "none was started twice");
 }
 
+/// All of an experiment is cancelled by its results folder.
+fn all_is_cancelled(cluster: &Cluster) {
+    let sandbox = sandbox(&slow(30.0));
+    cluster.ok(&sandbox, &["run", "e.toml"]);
+    let status = cluster.ok(&sandbox, &["status", "results/e", "--cancel"]);
+    assert!(status.out.contains("cancelled 1 jobs"), "{}", status.out);
+    wait_for("the end of its tasks", || {
+        let status = cluster.ok(&sandbox, &["status", "results/e", "--json"]);
+        let status: Value = serde_json::from_str(&status.out).unwrap();
+        let left = ["running", "queued"].map(|state| status["stages"][state].as_u64().unwrap());
+        (left == [0, 0] && status["failure"].as_str().unwrap().contains("cancelled: ")).then_some(())
+    });
+}
+
 /// Somebody cancels a task: its cells say so, what waits for it leaves the queue, and the next run computes them.
 fn a_cancelled_task(cluster: &Cluster) {
     let sandbox = sandbox(&slow(1.0));
@@ -305,11 +328,21 @@ fn a_cancelled_task(cluster: &Cluster) {
     assert_eq!(rows(&sandbox, "results/e"), locally(&slow(0.0)));
 }
 
-/// The submitter is killed while a task runs; another picks up what it left.
+/// The submitter is interrupted, and its successor killed, while a task runs; another picks up what they left.
 fn a_killed_submitter(cluster: &Cluster) {
     let sandbox = sandbox(&slow(1.0));
-    let mut child = cluster.start_run(&sandbox, &["run", "e.toml", "--wait", "--task-seconds", "4"]);
+    let child = cluster.start_run(&sandbox, &["run", "e.toml", "--wait", "--task-seconds", "4"]);
     cluster.running_fit(&sandbox);
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let ran: Ran = child.wait_with_output().unwrap().into();
+    assert!(
+        ran.code == Some(130) && ran.err.contains("jobs stay in the queue"),
+        "{:?} {}",
+        ran.code,
+        ran.err
+    );
+    let mut child = cluster.start_run(&sandbox, &["run", "e.toml", "--wait"]);
+    std::thread::sleep(Duration::from_millis(500));
     child.kill().unwrap();
     child.wait().unwrap();
     let ran = cluster.ok(&sandbox, &["run", "e.toml", "--wait"]);

@@ -105,6 +105,27 @@ pub(crate) fn check_partition(name: &str) -> Result<(), Error> {
     }
 }
 
+/// What a node has in all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Node {
+    pub(crate) memory_mb: u64,
+    pub(crate) threads: usize,
+}
+
+/// The kinds of nodes of a partition, or of all; none where the cluster does not tell.
+pub(crate) fn nodes(partition: Option<&str>) -> Vec<Node> {
+    let args = ["-h", "-e", "-o", "%m|%c"].into_iter().chain(partition.into_iter().flat_map(|p| ["-p", p]));
+    nodes_in(&run("sinfo", &args.collect::<Vec<_>>()).unwrap_or_default())
+}
+
+fn nodes_in(text: &str) -> Vec<Node> {
+    let line = |line: &str| {
+        let (memory_mb, threads) = line.trim().split_once('|')?;
+        Some(Node { memory_mb: memory_mb.parse().ok()?, threads: threads.parse().ok()? })
+    };
+    text.lines().filter_map(line).collect()
+}
+
 /// Submits a script and returns the job's number.
 ///
 /// # Errors
@@ -254,6 +275,7 @@ mod tests {
         assert_eq!(controller(job), Some(Fate::Exit(3)));
         assert_eq!(accounting("TIMEOUT|0:0"), Some(Fate::TimeLimit));
         assert_eq!(accounting("RUNNING|0:0"), None);
+        assert_eq!(nodes_in("4000|2\n64000|16\n?\n")[1], Node { memory_mb: 64_000, threads: 16 });
         assert_eq!(words(b"sbatch: error: invalid partition\nsbatch: error: no\n"), "invalid partition; no");
     }
 }

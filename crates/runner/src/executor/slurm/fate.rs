@@ -84,7 +84,12 @@ impl Fate {
                         .into()
                 }
             },
-            Self::OutOfMemory => format!("out of memory: the task had asked for {memory_mb} MB"),
+            Self::OutOfMemory => {
+                let more = 2 * memory_mb.max(512);
+                format!(
+                    "out of memory: the task had asked for {memory_mb} MB; give it more with --sbatch=--mem={more}M"
+                )
+            }
             Self::NodeFailure => "node failure: the task's node failed".into(),
             Self::Cancelled => "cancelled: the task was cancelled".into(),
             Self::Preempted => "preempted: something more urgent took the task's place".into(),
@@ -125,6 +130,10 @@ mod tests {
         assert!(fates.iter().all(Fate::is_chance));
         let fates = [Fate::Exit(1), Fate::Signal(9), Fate::TimeLimit, Fate::OutOfMemory, Fate::Cancelled];
         assert!(!fates.iter().any(Fate::is_chance));
-        assert_eq!(Fate::OutOfMemory.words(None, 640), "out of memory: the task had asked for 640 MB");
+        let words = Fate::OutOfMemory.words(None, 640);
+        assert!(
+            words.starts_with("out of memory: the task had asked for 640 MB")
+                && words.ends_with("--mem=1280M")
+        );
     }
 }

@@ -28,6 +28,8 @@ const NO_PROGRAM: i32 = 82;
 pub(crate) struct Answer {
     /// Its name.
     pub(crate) node: String,
+    /// Its processor's name.
+    pub(crate) cpu: String,
     /// Vector instruction class.
     pub(crate) isa: String,
     /// libtorch's version.
@@ -41,6 +43,7 @@ impl Answer {
     pub(crate) fn here() -> Self {
         Self {
             node: system::host(),
+            cpu: system::cpu(),
             isa: system::isa().into(),
             libtorch: system::LIBTORCH.into(),
             version: format!("{} {}", env!("CARGO_PKG_VERSION"), env!("ACONITE_REVISION")),

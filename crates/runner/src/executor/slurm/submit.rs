@@ -77,7 +77,12 @@ pub(super) fn submit(
             options.push(format!("--dependency={}", waits.join(",")));
             options.push("--kill-on-invalid-dep=yes".into());
         }
-        let script = format!("#!/bin/sh\nexec {} task {} {at}\n", quote(&program), quote(&folder.path));
+        let script = format!(
+            "#!/bin/sh\nexec {} task {} {at} --retries {}\n",
+            quote(&program),
+            quote(&folder.path),
+            site.retries
+        );
         match client::sbatch(&options, &script) {
             Ok(job) => folder.took(at, job)?,
             Err(why) if at == 0 && !is_passing(&why) => {
@@ -90,22 +95,22 @@ pub(super) fn submit(
     Ok((folder, Took::All))
 }
 
-/// Asks for each kind of request whether there is a node for it at all, before anything is in the queue.
+/// Checks for each kind of request that there is a node for it at all, busy or not, before anything is in the queue.
 fn check(site: &Site, made: &[Array]) -> Result<(), Error> {
-    let classes: BTreeSet<(u64, usize)> = made.iter().map(|a| (a.memory_mb, a.threads)).collect();
-    for (memory_mb, threads) in classes {
-        let mut options = request(site, threads, memory_mb);
-        options.push("--test-only".into());
-        // It prints no number, so it always counts as refused; only what it says matters.
-        if let Err(why) = client::sbatch(&options, "#!/bin/sh\n")
-            && (why.contains("configuration is not available") || why.contains("nvalid"))
-        {
-            let message = format!("no node can run a task of {threads} threads and {memory_mb} MB: {why}");
-            return Err(Error::new(message)
-                .hint("choose another partition; memory = false in the site file asks for no memory"));
-        }
+    let nodes = client::nodes(site.partition.as_deref());
+    // Whoever asks for memory in words of his own knows what he does.
+    let counts = site.memory && !site.sbatch.iter().any(|option| option.starts_with("--mem"));
+    let fits = |memory_mb: u64, threads: usize| {
+        nodes.iter().any(|node| node.threads >= threads && (!counts || node.memory_mb >= memory_mb))
+    };
+    match made.iter().find(|a| !nodes.is_empty() && !fits(a.memory_mb, a.threads)) {
+        Some(array) => Err(Error::new(format!(
+            "no node can run a task of {} threads and {} MB",
+            array.threads, array.memory_mb
+        ))
+        .hint("choose another partition; memory = false in the site file asks for no memory")),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Whether what Slurm has against a job may be over later.

@@ -12,7 +12,7 @@ use aconite_plan::{Basis, Cost, Plan, Store};
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::folder::{self, Submission};
+use super::folder;
 use crate::executor::{Executor, Local};
 use crate::progress::{self, Progress};
 use crate::scheduler::{Scheduler, State};
@@ -25,19 +25,18 @@ fn number(variable: &str) -> Option<usize> {
     std::env::var(variable).ok()?.parse().ok()
 }
 
-/// Computes a task of an array of the submission in `folder`.
+/// Computes a task of an array of the submission in `folder`, unless it was started again more than `retries` times.
 ///
 /// # Errors
 /// It has no place in the array, or the store cannot be reached.
-pub(crate) fn serve(folder: PathBuf, array: usize, interrupted: &AtomicBool) -> Result<Exit> {
+pub(crate) fn serve(folder: PathBuf, array: usize, retries: usize, interrupted: &AtomicBool) -> Result<Exit> {
     let index = number("SLURM_ARRAY_TASK_ID")
         .context("SLURM_ARRAY_TASK_ID is not set: this is no task of an array")?;
     let attempt = number("SLURM_RESTART_COUNT").unwrap_or(0);
     progress::event(
         json!({ "event": "task", "node": system::host(), "attempt": attempt, "time": system::now() }),
     );
-    let submission: Submission = serde_json::from_slice(&std::fs::read(folder.join("submission.json"))?)?;
-    if attempt > submission.site.retries as usize {
+    if attempt > retries {
         progress::event(json!({ "event": "gave_up", "attempts": attempt }));
         return Ok(Exit::Failed);
     }
