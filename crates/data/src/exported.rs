@@ -214,7 +214,8 @@ mod tests {
         let clean = Dataset::new(rows.clone(), vec![0, 1, 1], names.clone()).unwrap();
         let content = Some(rows.select(&[0]));
         let poisoned =
-            Poisoned::new(&clean, &Poison { rows: vec![2], labels: vec![0], content, ..Poison::default() }).unwrap();
+            Poisoned::new(&clean, &Poison { rows: vec![2], labels: vec![0], content, ..Poison::default() })
+                .unwrap();
         let triggered = Triggered { index: vec![0], rows: rows.select(&[1]), wanted: vec![0] };
         let manifest = Manifest::new(&rows.kind(), &names);
         let export = Export {

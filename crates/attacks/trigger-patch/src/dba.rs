@@ -96,7 +96,12 @@ impl Dba {
         for place in 0..count {
             self.stripes(Some(part(place, count))).stamp(content.image_mut(place), shape);
         }
-        Ok(Poison { rows: chosen.rows, labels: chosen.labels, content: Some(content.into()), ..Poison::default() })
+        Ok(Poison {
+            rows: chosen.rows,
+            labels: chosen.labels,
+            content: Some(content.into()),
+            ..Poison::default()
+        })
     }
 }
 

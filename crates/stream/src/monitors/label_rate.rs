@@ -30,7 +30,8 @@ impl Monitor for LabelRate {
         if n == 0.0 || m == 0.0 {
             return None;
         }
-        let moved = reference.labels.iter().zip(&now.labels).map(|(&q, &p)| (p as f64 / m - q as f64 / n).abs());
+        let moved =
+            reference.labels.iter().zip(&now.labels).map(|(&q, &p)| (p as f64 / m - q as f64 / n).abs());
         moved.reduce(f64::max)
     }
 }
