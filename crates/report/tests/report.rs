@@ -444,11 +444,12 @@ fn a_federation_without_its_files_says_so() {
     assert_eq!((why(&first, "rounds").len(), why(&first, "clients").len()), (1, 1), "{:?}", first.skipped);
 
     support::federated::write(dir.path(), 1);
-    for entry in std::fs::read_dir(dir.path().join("rounds")).unwrap().skip(1) {
-        std::fs::write(entry.unwrap().path(), b"{").unwrap();
-    }
+    let files = std::fs::read_dir(dir.path().join("rounds")).unwrap().skip(1);
+    let broken = files.map(|entry| std::fs::write(entry.unwrap().path(), b"{").unwrap()).count();
     let second = drawn(dir.path());
-    assert!(why(&second, "rounds").iter().all(|w| w.contains(".json")), "{:?}", second.skipped);
+    let whys = why(&second, "rounds");
+    assert!(broken > 0 && whys.len() == broken, "{:?}", second.skipped);
+    assert!(whys.iter().all(|w| w.contains(".json")), "{whys:?}");
     assert!(names(&second).contains(&"figures/rounds.png".to_owned()));
 }
 

@@ -1,5 +1,6 @@
 //! Small federations: they learn, are broken by attacks on updates, and are saved by rules; and resume to the bit.
 
+use aconite_aggregation::centered_clipping::CenteredClipping;
 use aconite_aggregation::mean::Mean;
 use aconite_aggregation::median::Median;
 use aconite_core::{
@@ -153,10 +154,11 @@ fn a_kept_state_goes_on_to_the_same_bits() {
     let data = split();
     let common = Common { server_momentum: 0.5, attack_from: 3, attack_until: Some(9), ..small(2) };
     let attack = Ipm::default();
-    let whole = run(&data, &common, &FedAvg::default(), Some(&attack), &Mean::default(), None);
+    // Centered clipping remembers its last aggregate, which a state must hold.
+    let rule = CenteredClipping::default();
+    let whole = run(&data, &common, &FedAvg::default(), Some(&attack), &rule, None);
     assert_eq!(whole.seen.states.iter().map(|s| s.round).collect::<Vec<_>>(), [5, 10]);
-    let resumed =
-        run(&data, &common, &FedAvg::default(), Some(&attack), &Mean::default(), Some(&whole.seen.states[0]));
+    let resumed = run(&data, &common, &FedAvg::default(), Some(&attack), &rule, Some(&whole.seen.states[0]));
     assert_eq!(resumed.seen.rounds.len(), 7);
     assert!(whole.model.iter().all(|(name, tensor)| *tensor == resumed.model[name]));
     let attacked = |round: &Round| round.attacking.iter().filter(|bad| **bad).count();

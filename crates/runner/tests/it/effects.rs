@@ -134,8 +134,10 @@ fn every_shape_of_defense_leaves_its_numbers() {
         assert!(at(filter, "perfect_filter_attack_success") < 0.15, "{filter}");
     }
     assert!(at("strip", "tpr") > at("strip", "fpr"));
-    assert!(at("neural_cleanse", "anomaly_index_0") > 0.0);
-    assert!(at("dpa", "certified_accuracy_at_1") <= at("dpa", "clean_accuracy"));
+    let anomalies: Vec<f64> = (0..10).map(|c| at("neural_cleanse", &format!("anomaly_index_{c}"))).collect();
+    assert!(anomalies[1..].iter().all(|other| *other < anomalies[0]), "the target stands out: {anomalies:?}");
+    let certified = at("dpa", "certified_accuracy_at_1");
+    assert!(certified > 0.4 && certified <= at("dpa", "clean_accuracy"), "{certified}");
     for defense in ["mixup", "fine_prune", "dpa"] {
         assert!(at(defense, "clean_accuracy") > 0.5, "{defense}");
     }
