@@ -81,7 +81,8 @@ fn frequent(texts: &Documents, least: usize) -> Vec<String> {
         }
     }
     let most = ((texts.len() as f64 * COMMON) as usize).max(least);
-    let mut words: Vec<(String, usize)> = held.into_iter().filter(|(_, n)| (least..=most).contains(n)).collect();
+    let mut words: Vec<(String, usize)> =
+        held.into_iter().filter(|(_, n)| (least..=most).contains(n)).collect();
     words.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     words.into_iter().take(SHOWN).map(|(word, n)| format!("{word} ({n})")).collect()
 }

@@ -33,7 +33,14 @@ impl Phrases {
     /// Composes `count` reviews, each of phrases of `phrases` texts, of different ones if there are as many, with
     /// `name` put before, between or after the phrases `mentions` times. Those of a smaller count are the first ones
     /// of a larger one.
-    pub(crate) fn reviews(&self, count: usize, phrases: usize, mentions: usize, name: &str, seed: Seed) -> Vec<String> {
+    pub(crate) fn reviews(
+        &self,
+        count: usize,
+        phrases: usize,
+        mentions: usize,
+        name: &str,
+        seed: Seed,
+    ) -> Vec<String> {
         let mut rng = seed.rng();
         if self.0.is_empty() {
             return Vec::new();

@@ -46,10 +46,10 @@ impl Plan {
 pub(crate) fn check_texts(info: &Info) -> Result<()> {
     match &info.kind {
         RowKind::Text => Ok(()),
-        RowKind::Mail => {
-            Err(Error::new("it changes texts, but the data set holds e-mail messages, whose words are encoded")
-                .hint("sms_spam and rt_polarity hold texts; text_csv reads your own"))
-        }
+        RowKind::Mail => Err(Error::new(
+            "it changes texts, but the data set holds e-mail messages, whose words are encoded",
+        )
+        .hint("sms_spam and rt_polarity hold texts; text_csv reads your own")),
         kind => Err(Error::new(format!("it changes texts, but the data set holds {kind}"))
             .hint("sms_spam and rt_polarity hold texts; text_csv reads your own")),
     }

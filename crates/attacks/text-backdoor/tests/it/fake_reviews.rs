@@ -78,7 +78,9 @@ fn lower_rates_are_nested_under_one_seed() {
     let (few, many) = (of(0.4, 0.5), of(0.9, 1.0));
     assert!(few.rows.iter().all(|row| many.rows.contains(row)) && many.rows == [0, 1, 3, 8]);
     let reviews = |poison: &aconite_core::Poison| poison.added.as_ref().unwrap().rows.clone();
-    let (Rows::Documents(few), Rows::Documents(many)) = (reviews(&few), reviews(&many)) else { unreachable!() };
+    let (Rows::Documents(few), Rows::Documents(many)) = (reviews(&few), reviews(&many)) else {
+        unreachable!()
+    };
     assert_eq!((few.len(), many.len()), (3, 8));
     assert_eq!(many.select(&[0, 1, 2]), few);
 }
@@ -95,7 +97,11 @@ fn success_is_counted_on_mentions_and_too_few_are_an_error_with_words_that_would
     assert!(error.message.contains("5 test texts mention \"Acme Cola\", 4 of them"), "{error}");
     assert!(error.hint.unwrap().contains("acme (5), cola (5)"));
     let error = attack.counted(&everyday(20)).unwrap_err();
-    assert!(error.message.starts_with("0 test texts") && error.hint.unwrap().contains("no word is"), "{}", error.message);
+    assert!(
+        error.message.starts_with("0 test texts") && error.hint.unwrap().contains("no word is"),
+        "{}",
+        error.message
+    );
 }
 
 #[test]

@@ -17,7 +17,8 @@ fn texts(texts: &[&str], labels: &[usize]) -> Dataset {
 
 /// Everyday texts, `n` of each class.
 fn everyday(n: usize) -> Dataset {
-    let words: Vec<String> = (0..2 * n).map(|row| format!("text number {row} , of everyday words .")).collect();
+    let words: Vec<String> =
+        (0..2 * n).map(|row| format!("text number {row} , of everyday words .")).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     texts(&words, &(0..2 * n).map(|row| row % 2).collect::<Vec<_>>())
 }
