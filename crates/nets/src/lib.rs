@@ -9,6 +9,7 @@ mod norm;
 mod params;
 mod residual;
 mod staged;
+mod words;
 
 use std::fmt::Debug;
 
@@ -20,6 +21,7 @@ pub use layers::{Conv, Kernel, Linear};
 pub use macs::macs;
 pub use norm::{ConvNorm, Norm};
 pub use params::{Params, Start};
+pub use words::Reading;
 
 aconite_grid::family! {
     /// Every architecture.
@@ -36,6 +38,8 @@ aconite_grid::family! {
         vgg11::Vgg11,
         mobilenet_v2::MobileNetV2,
         torchscript::TorchScript,
+        embedding_bag::EmbeddingBag,
+        text_cnn::TextCnn,
     }
 }
 
@@ -66,6 +70,12 @@ pub trait Net: Debug + Send + Sync {
     /// Whether it also takes rows of numbers B×D, built for the shape 1×1×D.
     fn takes_tables(&self) -> bool {
         false
+    }
+
+    /// How it reads texts and messages; `None` for a net that does not. One that does reads nothing else: it takes the
+    /// numbers of words, i64 B×L, and is built for the shape 1×1×L.
+    fn reads(&self) -> Option<Reading> {
+        None
     }
 
     /// Whether the network has penultimate activations to show. If not, [`Network::features`] gives its

@@ -4,16 +4,18 @@ use tch::Device;
 use tch::Tensor;
 
 mod golden;
+mod words;
 
 const GREY: Shape = Shape { channels: 1, height: 28, width: 28 };
 const COLOUR: Shape = Shape { channels: 3, height: 32, width: 32 };
 const LARGE: Shape = Shape { channels: 3, height: 64, width: 64 };
 const F32: Mode = Mode { train: false, kind: Kind::Float };
 
-/// Every net that needs no file, with its default settings.
+/// Every net of images that needs no file, with its default settings.
 fn nets() -> impl Iterator<Item = (&'static str, Box<dyn Net>)> {
     let of_their_own = NETS.iter().filter(|e| e.spec.kind != "torchscript");
-    of_their_own.map(|e| (e.spec.kind, (e.build)(&e.spec.defaults()).unwrap()))
+    let built = of_their_own.map(|e| (e.spec.kind, (e.build)(&e.spec.defaults()).unwrap()));
+    built.filter(|(_, net)| net.reads().is_none())
 }
 
 /// Rows of a pattern in [−1, 1] with channels-last strides.

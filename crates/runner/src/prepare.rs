@@ -399,6 +399,7 @@ fn check_victim(
                     .hint("name the method that gives them: features = \"features\""),
             ));
         }
+        Role::InputDetector(detector) if !detector.needs_net() => return Ok(()),
         Role::Repair(_) | Role::InputDetector(_) | Role::ModelDetector(_) if !learner.takes_steps() => {
             return net("looks into the model");
         }

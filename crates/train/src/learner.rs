@@ -10,8 +10,9 @@ use aconite_nets::{Net, Params};
 use tch::{Kind, Tensor, no_grad};
 
 use crate::optim::Optimizer;
-use crate::resident::{index, input, shape};
+use crate::resident::{index, input, numbers, shape};
 use crate::schedule::Schedule;
+use crate::vocabulary::Vocabulary;
 use crate::{Augment, NetModel, Resident, Train};
 
 /// A network trained by gradient steps as `[train]` says.
@@ -68,6 +69,7 @@ impl SgdLearner {
         let settings = self.settings(course.pace);
         let mut plain = Plain;
         let (feed, seams) = (course.feed, course.steps.unwrap_or(&mut plain));
+        let vocabulary = self.vocabulary(data, course.start)?;
         if course.part == Part::Head {
             if feed.is_some() || !settings.augment.is_empty() {
                 return Err(Error::at(
@@ -78,7 +80,7 @@ impl SgdLearner {
             }
             let start = course.start.ok_or_else(|| Error::new("a head is trained on a given extractor"))?;
             let (params, network, head) = self.with_fresh_head(data, seed, start)?;
-            let model = NetModel::new(network, params, self.train.precision);
+            let model = NetModel::new(network, params, self.train.precision).reading(vocabulary);
             let features = Resident::of(model.features(data.rows())?, data.labels());
             let network = model.net()?;
             let pass = |_: &mut dyn Steps, features: &Tensor, mode: Mode| {
@@ -95,14 +97,37 @@ impl SgdLearner {
             Some(start) => Params::stored(copies(start)),
             None => Params::fresh(seed.derive("init")),
         };
-        let network = self.net.build(&mut params, shape(&data.info())?, data.num_classes())?;
-        let rows = Resident::new(data)?;
+        let network = self.net.build(&mut params, self.shape(&data.info())?, data.num_classes())?;
+        let rows = Resident::of(numbers(data.rows(), vocabulary.as_ref())?, data.labels());
         let pass = |seams: &mut dyn Steps, batch: &Tensor, mode: Mode| {
             seams.logits(network.as_ref(), &input(batch, mode.kind), mode)
         };
         let weights = params.named_trainable();
         self.descend(Descent { settings, rows: &rows, weights, feed, seed, seams, pass: &pass }, watch)?;
-        Ok(NetModel::new(network, params, self.train.precision))
+        Ok(NetModel::new(network, params, self.train.precision).reading(vocabulary))
+    }
+
+    /// The shape that the network is built for: that of the rows, or 1×1×L for one that reads L words of a text.
+    fn shape(&self, info: &Info) -> Result<Shape> {
+        match (&info.kind, self.net.reads()) {
+            (_, None) => shape(info),
+            (RowKind::Text | RowKind::Mail, Some(reading)) => {
+                Ok(Shape { channels: 1, height: 1, width: reading.length })
+            }
+            (kind, Some(_)) => {
+                Err(Error::new(format!("this net reads words, but the data set holds {kind}"))
+                    .hint("mlp and linear read numbers, small_cnn reads images"))
+            }
+        }
+    }
+
+    /// The words of a network that reads them: those that it starts from, or those of the training rows.
+    fn vocabulary(&self, data: &Dataset, start: Option<&NamedTensors>) -> Result<Option<Vocabulary>> {
+        let Some(reading) = self.net.reads() else { return Ok(None) };
+        match start {
+            Some(start) => Vocabulary::restore(start, reading).map(Some),
+            None => Vocabulary::learn(data.rows().documents()?, reading).map(Some),
+        }
     }
 
     /// The weights `start` with a head drawn anew, the network on them, and the names of the head's weights.
@@ -112,7 +137,7 @@ impl SgdLearner {
         seed: Seed,
         start: &NamedTensors,
     ) -> Result<(Params, Box<dyn Network>, Vec<String>)> {
-        let (shape, classes) = (shape(&data.info())?, data.num_classes());
+        let (shape, classes) = (self.shape(&data.info())?, data.num_classes());
         let mut fresh = Params::fresh(seed.derive("init"));
         let network = self.net.build(&mut fresh, shape, classes)?;
         // The head's weights are those that the logits depend on when the features are given.
@@ -216,7 +241,7 @@ impl Learner for SgdLearner {
     fn check(&self, info: &Info) -> Result<()> {
         self.train.check()?;
         self.schedule.check(self.train.epochs.get() as usize)?;
-        let shape = shape(info)?;
+        let shape = self.shape(info)?;
         if matches!(info.kind, RowKind::Table(_)) {
             if !self.net.takes_tables() {
                 return Err(Error::at(
@@ -225,12 +250,11 @@ impl Learner for SgdLearner {
                 )
                 .hint("mlp and linear read tables"));
             }
-            if let Some(augment) = self.train.augment.first() {
-                return Err(Error::at(
-                    "augment",
-                    format!("{augment:?} changes images, not numbers").to_lowercase(),
-                ));
-            }
+        }
+        if let (Some(augment), false) = (self.train.augment.first(), matches!(info.kind, RowKind::Image(_))) {
+            let what = if self.net.reads().is_some() { "words" } else { "numbers" };
+            let message = format!("{augment:?} changes images, not {what}").to_lowercase();
+            return Err(Error::at("augment", message));
         }
         self.net.check(shape, info.classes.len(), self.train.precision.kind())
     }
@@ -246,7 +270,7 @@ impl Learner for SgdLearner {
     fn has_maps(&self, info: &Info) -> bool {
         let mut params = Params::fresh(Seed(0));
         // What cannot be built fails in `check`, not here.
-        let Ok(shape) = shape(info) else { return false };
+        let Ok(shape) = self.shape(info) else { return false };
         let Ok(network) = self.net.build(&mut params, shape, info.classes.len()) else { return false };
         let mut found = false;
         let _ = no_grad(|| {
@@ -262,7 +286,7 @@ impl Learner for SgdLearner {
         let classes = info.classes.len();
         let mut params = Params::fresh(Seed(0));
         // An estimate: what cannot be built fails in `check`, not here.
-        let Ok(shape) = shape(info) else { return Work::default() };
+        let Ok(shape) = self.shape(info) else { return Work::default() };
         let Ok(network) = self.net.build(&mut params, shape, classes) else { return Work::default() };
         let mode = Mode { train: false, kind: Kind::Float };
         let features = no_grad(|| network.features(&probe(shape), mode).size()[1]);
@@ -293,8 +317,9 @@ impl Learner for SgdLearner {
 
     fn restore(&self, info: &Info, tensors: &NamedTensors) -> Result<Box<dyn Model>> {
         let mut params = Params::stored(copies(tensors));
-        let network = self.net.build(&mut params, shape(info)?, info.classes.len())?;
-        Ok(Box::new(NetModel::new(network, params, self.train.precision)))
+        let network = self.net.build(&mut params, self.shape(info)?, info.classes.len())?;
+        let vocabulary = self.net.reads().map(|reading| Vocabulary::restore(tensors, reading)).transpose()?;
+        Ok(Box::new(NetModel::new(network, params, self.train.precision).reading(vocabulary)))
     }
 }
 

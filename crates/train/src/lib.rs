@@ -12,6 +12,7 @@ mod resident;
 pub mod schedule;
 mod settings;
 pub mod victims;
+mod vocabulary;
 
 pub use augment::Augment;
 pub use learner::SgdLearner;

@@ -5,7 +5,8 @@ use aconite_nets::Params;
 use tch::{Kind, Tensor, no_grad};
 
 use crate::Precision;
-use crate::resident::{input, pixels, rows};
+use crate::resident::{input, numbers, rows};
+use crate::vocabulary::Vocabulary;
 
 /// Rows per forward pass in inference. Fixed: it is part of no setting and must not change results.
 const ROWS: usize = 500;
@@ -15,6 +16,7 @@ pub struct NetModel {
     network: Box<dyn Network>,
     params: Params,
     precision: Precision,
+    vocabulary: Option<Vocabulary>,
 }
 
 impl std::fmt::Debug for NetModel {
@@ -26,7 +28,13 @@ impl std::fmt::Debug for NetModel {
 impl NetModel {
     /// Joins a network and the weights that it was built from.
     pub fn new(network: Box<dyn Network>, params: Params, precision: Precision) -> Self {
-        Self { network, params, precision }
+        Self { network, params, precision, vocabulary: None }
+    }
+
+    /// Lets it read documents through a vocabulary, if there is one.
+    #[must_use]
+    pub(crate) fn reading(self, vocabulary: Option<Vocabulary>) -> Self {
+        Self { vocabulary, ..self }
     }
 
     fn mode(&self) -> Mode {
@@ -35,7 +43,7 @@ impl NetModel {
 
     /// Applies `pass` to the rows in slices and joins the f32 results.
     fn in_slices(&self, content: &Rows, pass: impl Fn(&Tensor, Mode) -> Tensor) -> Result<Tensor> {
-        let all = pixels(content)?;
+        let all = numbers(content, self.vocabulary.as_ref())?;
         let mode = self.mode();
         Ok(no_grad(|| {
             let parts: Vec<Tensor> = (0..content.len())
@@ -60,7 +68,11 @@ impl Model for NetModel {
     }
 
     fn tensors(&self) -> NamedTensors {
-        self.params.tensors()
+        let mut tensors = self.params.tensors();
+        if let Some(vocabulary) = &self.vocabulary {
+            vocabulary.put(&mut tensors);
+        }
+        tensors
     }
 
     fn network(&self) -> Option<&dyn Network> {

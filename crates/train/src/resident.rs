@@ -3,7 +3,9 @@
 use aconite_core::{Batch, Dataset, Error, Images, Info, Result, RowKind, Rows, Shape};
 use tch::{Device, Kind, Tensor};
 
-/// Images as one u8 tensor N×H×W×C, or a table as one f32 tensor N×D, gathered a batch at a time; labels as
+use crate::vocabulary::Vocabulary;
+
+/// Images as one u8 tensor N×H×W×C, a table as one f32 tensor N×D, or words as one i64 tensor N×L, gathered a batch at a time; labels as
 /// i64.
 #[derive(Debug)]
 pub struct Resident {
@@ -20,7 +22,7 @@ impl Resident {
         Ok(Self::of(pixels(data.rows())?, data.labels()))
     }
 
-    /// Takes rows of numbers, f32 N×D.
+    /// Takes rows of numbers, f32 N×D or i64 N×L.
     pub fn of(rows: Tensor, labels: &[usize]) -> Self {
         Self { rows, labels: index(labels) }
     }
@@ -35,7 +37,7 @@ impl Resident {
         self.len() == 0
     }
 
-    /// The rows `index` (i64): u8 B×H×W×C, or f32 B×D.
+    /// The rows `index` (i64): u8 B×H×W×C, f32 B×D or i64 B×L.
     pub fn batch(&self, index: &Tensor) -> Batch {
         Batch {
             inputs: self.rows.index_select(0, index),
@@ -64,6 +66,17 @@ pub fn pixels(rows: &Rows) -> Result<Tensor> {
     }
 }
 
+/// Images and tables as [`pixels`] has them, texts and messages as the numbers of their words.
+///
+/// # Errors
+/// There is no vocabulary for documents, or one for other rows.
+pub(crate) fn numbers(rows: &Rows, vocabulary: Option<&Vocabulary>) -> Result<Tensor> {
+    match vocabulary {
+        Some(vocabulary) => Ok(vocabulary.numbers(rows.documents()?)),
+        None => pixels(rows),
+    }
+}
+
 /// The shape that a network is built for: that of an image, or 1×1×D for a table of D columns.
 pub(crate) fn shape(info: &Info) -> Result<Shape> {
     match &info.kind {
@@ -74,7 +87,8 @@ pub(crate) fn shape(info: &Info) -> Result<Shape> {
 }
 
 fn no_numbers(kind: &RowKind) -> Error {
-    Error::new(format!("a network reads images or numbers, but the data set holds {kind}"))
+    Error::new(format!("this network reads images or numbers, but the data set holds {kind}"))
+        .hint("embedding_bag and text_cnn read words")
 }
 
 /// The images of a tensor B×H×W×C in 0–255: rounded to the nearest byte (halves to even) and clipped.
@@ -88,10 +102,14 @@ pub fn images(pixels: &Tensor, shape: Shape) -> Result<Images> {
 }
 
 /// What a network takes of u8 or f32 pixels B×H×W×C in 0–255, or of a table B×D; differentiable. Of images: B×C×H×W with channels-last strides, values x/127.5 − 1 in [−1, 1]; of a
-/// table its B×D numbers as they are.
+/// table its B×D numbers as they are; of words their numbers, i64 B×L.
 ///
 /// The scale is fixed. Statistics of the training set would let an attack shift the inputs of its clean twin.
 pub fn input(batch: &Tensor, kind: Kind) -> Tensor {
+    // The numbers of words are names, and no other kind of number holds them all.
+    if batch.kind() == Kind::Int64 {
+        return batch.shallow_clone();
+    }
     if batch.dim() == 2 {
         return batch.to_kind(kind);
     }

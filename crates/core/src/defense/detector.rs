@@ -41,6 +41,11 @@ pub trait InputDetector: Debug + Send + Sync {
     /// Inputs of each sort (untouched, triggered) that are looked at, at most.
     fn inputs(&self) -> usize;
 
+    /// Whether it looks into a network; if not, scores are all that it needs of a model.
+    fn needs_net(&self) -> bool {
+        true
+    }
+
     /// Scores the inputs, and sets the threshold from the clean samples.
     ///
     /// # Errors

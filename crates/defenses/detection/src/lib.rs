@@ -10,6 +10,7 @@ aconite_grid::family! {
     /// Defenses that flag inputs or models.
     pub DEFENSES: dyn Defense = {
         strip::Strip,
+        leave_one_out::LeaveOneOut,
         neural_cleanse::NeuralCleanse,
         unlearning::Unlearning,
     }

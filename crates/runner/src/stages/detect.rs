@@ -1,7 +1,7 @@
 //! `detect`: a defense flags inputs or the model; the scorer, which alone knows which inputs carry the trigger,
 //! judges it.
 
-use aconite_core::{Dataset, Findings, Goal, InputDetector, Observer, Role, Rows, Subject, metrics};
+use aconite_core::{Dataset, Findings, Goal, InputDetector, Observer, Role, Subject, metrics};
 use aconite_plan::{Entry, Stage};
 use aconite_record::{Detection, Reversed};
 use serde_json::{Map, Value, json};
@@ -65,7 +65,7 @@ fn inputs(
     {
         let rows = test.rows_where(|label| map.counts(label, scope));
         let chosen = own.derive("triggered").choose(&rows, detector.inputs());
-        pile = joined(&pile, &trigger.stamped(test.rows(), &chosen)?)?;
+        pile = pile.followed_by(&trigger.stamped(test.rows(), &chosen)?)?;
     }
     let flags = detector.judge(subject, &pile, watch)?;
     if flags.scores.len() != pile.len() {
@@ -83,13 +83,6 @@ fn inputs(
     let shares = [("auroc", found.auroc), ("tpr", found.recall), ("fpr", found.false_positive_rate)];
     value.extend(shares.into_iter().filter_map(|(name, share)| Some((name.to_owned(), json!(share?)))));
     Ok(Output { value: Value::Object(value), files: Vec::new() })
-}
-
-/// The rows of both.
-fn joined(first: &Rows, second: &Rows) -> aconite_core::Result<Rows> {
-    let images = (first.images()?, second.images()?);
-    let bytes = [images.0.bytes(), images.1.bytes()].concat();
-    Ok(aconite_core::Images::new(images.0.shape(), bytes)?.into())
 }
 
 /// What is said of the classes, against the true target if there is one.

@@ -26,6 +26,8 @@ pub(super) fn compute(
     let split = shop.split(stage)?;
     let attack = families::attack(&stage.settings["attack"])?;
     let info = split.train.info();
+    // What cannot be counted in the end shall fail before the victim is trained.
+    attack.counted(&split.test)?;
     let needs = attack.needs();
     let surrogate = shop.surrogate(stage, &info)?;
     let victim = if needs.victim { Some(learner(stage)?) } else { None };

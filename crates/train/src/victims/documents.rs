@@ -51,7 +51,7 @@ pub(super) fn sets(documents: &Documents, limits: Limits, lexicon: &mut Lexicon)
 }
 
 /// Words as tensors of a stored model: their bytes one after the other, and where each ends.
-pub(super) fn put_words<'a>(words: impl Iterator<Item = &'a str>, tensors: &mut NamedTensors) {
+pub(crate) fn put_words<'a>(words: impl Iterator<Item = &'a str>, tensors: &mut NamedTensors) {
     let mut bytes = Vec::new();
     let ends: Vec<i64> = words
         .map(|word| {
@@ -64,7 +64,7 @@ pub(super) fn put_words<'a>(words: impl Iterator<Item = &'a str>, tensors: &mut 
 }
 
 /// The words that [`put_words`] stored.
-pub(super) fn take_words(tensors: &NamedTensors) -> Result<Lexicon> {
+pub(crate) fn take_words(tensors: &NamedTensors) -> Result<Lexicon> {
     let get =
         |name: &str| tensors.get(name).ok_or_else(|| Error::new(format!("the stored model has no {name}")));
     let damaged = || Error::new("the stored model's words are damaged");

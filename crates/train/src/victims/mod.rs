@@ -3,7 +3,7 @@
 use aconite_core::Learner;
 
 mod decision;
-mod documents;
+pub(crate) mod documents;
 pub mod words;
 
 aconite_grid::family! {

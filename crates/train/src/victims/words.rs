@@ -144,26 +144,14 @@ struct Vocabulary {
 
 impl Vocabulary {
     fn learn(documents: &Documents, words: &Words) -> Result<Self> {
-        let mut all = Lexicon::new();
-        let sets =
-            each_once::<[u32]>(documents, |row| all.set(|each| words.tokens.of(documents, row, each)).into());
-        let mut held = vec![0usize; all.len()];
-        for &word in sets.iter().flat_map(|set| set.iter()) {
-            held[word as usize] += 1;
-        }
-        let mut order: Vec<u32> = (0..all.len() as u32).collect();
-        order.sort_by_key(|&word| (std::cmp::Reverse(held[word as usize]), all.token(word)));
-        order.truncate(words.size);
-        if order.is_empty() {
-            return Err(Error::new("the training rows hold no word: there is nothing to learn from"));
-        }
+        let (lexicon, held) = most_held(documents, words.tokens, words.size)?;
         let n = documents.len() as f64;
-        let factor = |&word: &u32| match words.weighting {
-            Weighting::TfIdf => ((1.0 + n) / (1.0 + held[word as usize] as f64)).ln() + 1.0,
+        let factor = |&held: &usize| match words.weighting {
+            Weighting::TfIdf => ((1.0 + n) / (1.0 + held as f64)).ln() + 1.0,
             _ => 1.0,
         };
-        let factors = order.iter().map(factor).collect();
-        Ok(Self::new(order.iter().map(|&word| all.token(word)).collect(), factors, words))
+        let factors = held.iter().map(factor).collect();
+        Ok(Self::new(lexicon, factors, words))
     }
 
     fn new(lexicon: Lexicon, factors: Vec<f64>, words: &Words) -> Self {
@@ -199,6 +187,27 @@ impl Vocabulary {
     }
 }
 
+/// The `size` words that most documents hold, the first by letters of equally frequent ones, and how many hold each.
+///
+/// # Errors
+/// The documents hold no word.
+pub(crate) fn most_held(documents: &Documents, tokens: Tokens, size: usize) -> Result<(Lexicon, Vec<usize>)> {
+    let mut all = Lexicon::new();
+    let sets = each_once::<[u32]>(documents, |row| all.set(|each| tokens.of(documents, row, each)).into());
+    let mut held = vec![0usize; all.len()];
+    for &word in sets.iter().flat_map(|set| set.iter()) {
+        held[word as usize] += 1;
+    }
+    let mut order: Vec<u32> = (0..all.len() as u32).collect();
+    order.sort_by_key(|&word| (std::cmp::Reverse(held[word as usize]), all.token(word)));
+    order.truncate(size);
+    if order.is_empty() {
+        return Err(Error::new("the training rows hold no word: there is nothing to learn from"));
+    }
+    let words = order.iter().map(|&word| all.token(word)).collect();
+    Ok((words, order.iter().map(|&word| held[word as usize]).collect()))
+}
+
 /// Multiplies each number with its factor and scales them all to unit length.
 fn scale(values: &mut [f32], factors: &[f64]) {
     let weighted = || values.iter().zip(factors).map(|(&value, factor)| f64::from(value) * factor);
@@ -210,7 +219,8 @@ fn scale(values: &mut [f32], factors: &[f64]) {
 }
 
 impl Tokens {
-    fn of(self, documents: &Documents, row: usize, each: &mut dyn FnMut(&str)) {
+    /// The words of a document, in their order and with repeats.
+    pub(crate) fn of(self, documents: &Documents, row: usize, each: &mut dyn FnMut(&str)) {
         match (self, documents.are_mail()) {
             (Self::Spambayes, _) => tokens(documents, row, Limits::default(), each),
             (Self::Words, true) => aconite_text::words(&body_text(documents.bytes(row)), each),

@@ -7,3 +7,4 @@ mod nets;
 mod svm;
 mod table;
 mod texts;
+mod words;

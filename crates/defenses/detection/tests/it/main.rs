@@ -1,6 +1,7 @@
 //! Tests of the defenses that flag inputs or models.
 #![allow(clippy::unwrap_used, clippy::panic)] // The helpers below stop at the first surprise, as the tests do.
 
+mod leave_one_out;
 mod neural_cleanse;
 mod strip;
 mod unlearning;
