@@ -226,6 +226,8 @@ impl Follow {
                 self.tasks[at].attempt = attempt;
                 self.tasks[at].node = text("node");
             }
+            // All that it has to say is said; Slurm may take a while to notice.
+            ("task_ended", _) => self.tasks[at].over = true,
             ("gave_up", _) => self.tasks[at].gave_up = true,
             ("note", _) => watch.progress().note(&text("text")),
             ("steps", _) => {
@@ -244,7 +246,7 @@ impl Follow {
             ("stage_ended", Some(stage)) => {
                 let input = key("input").filter(|key| !has_failed(work, key));
                 let report = match (event["done"] == true, event["error"].as_str(), input) {
-                    (true, ..) if is_visible(work, stage) => Report::Done,
+                    (true, ..) if self.is_visible(at, work, stage) => Report::Done,
                     (true, ..) => self.by_chance(stage, "its output cannot be seen here".into()),
                     (false, Some(why), Some(input)) => Report::Input(input, why.to_owned()),
                     (false, why, _) => {
@@ -254,7 +256,7 @@ impl Follow {
                 self.settle(at, stage, report, work, watch)?;
             }
             ("stage_found", Some(stage)) if !is_over(work, stage) => {
-                if is_visible(work, stage) {
+                if self.is_visible(at, work, stage) {
                     work.is_found(stage, watch)?;
                 }
             }
@@ -314,7 +316,7 @@ impl Follow {
         for stage in open {
             // It may have published a stage with its last breath.
             let there = match fate {
-                Fate::Well => is_visible(work, stage),
+                Fate::Well => self.is_visible(at, work, stage),
                 _ => work.store.get(&work.plan.stages[stage].key).is_ok_and(|entry| entry.is_some()),
             };
             let report = match (there, chance) {
@@ -358,6 +360,18 @@ impl Follow {
         why
     }
 
+    /// Waits until a stage that a task has published can be seen here, for a bounded time after the task's last word: what
+    /// is not there long after that was removed since.
+    fn is_visible(&self, at: usize, work: &Scheduler<'_>, stage: usize) -> bool {
+        let task = &self.tasks[at];
+        let out = self.folders[task.folder].out(task.array, &task.at.1.to_string(), "out");
+        let word = std::fs::metadata(out).and_then(|m| m.modified()).ok();
+        let age = word.and_then(|t| t.elapsed().ok()).unwrap_or_default();
+        let found = work.store.wait_for(&work.plan.stages[stage].key, VISIBLE.saturating_sub(age));
+        // A damaged entry is there, and the scheduler's to judge.
+        found.map_or(true, |entry| entry.is_some())
+    }
+
     /// A task in words.
     fn place(&self, at: usize) -> String {
         let task = &self.tasks[at];
@@ -372,12 +386,6 @@ fn is_over(work: &Scheduler<'_>, stage: usize) -> bool {
 
 fn has_failed(work: &Scheduler<'_>, key: &Key) -> bool {
     work.plan.find(key).is_some_and(|stage| matches!(work.state(stage), State::Failed(_)))
-}
-
-/// Waits, for a bounded time, until a stage that a node has published can be seen here.
-fn is_visible(work: &Scheduler<'_>, stage: usize) -> bool {
-    // A damaged entry is there, and the scheduler's to judge.
-    work.store.wait_for(&work.plan.stages[stage].key, VISIBLE).map_or(true, |entry| entry.is_some())
 }
 
 /// The whole lines behind the first `read` bytes of a file, which then are read too.
