@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use crate::{
-    Dataset, Error, Feed, Goal, Info, Learner, Model, Network, Observer, Poison, Result, Seed, Target,
-    Trigger, UpdateAttack,
+    Dataset, Error, Feed, Followed, Goal, Info, Learner, Model, Network, Observer, Poison, Result, Seed,
+    Target, Trigger, UpdateAttack,
 };
 
 /// An attack: the change of a training set, and what the adversary hopes for.
@@ -131,6 +131,8 @@ pub struct Needs {
     pub surrogate: bool,
     /// The victim's learner, to be trained on trial.
     pub victim: bool,
+    /// The victim's learner and its draws, to be followed row by row: see [`Learner::online`]. Not without `victim`.
+    pub online: bool,
     /// The test set, to draw the inputs from that are to be misread.
     pub targets: bool,
 }
@@ -146,6 +148,9 @@ pub struct Scene<'a> {
     pub surrogate: Option<&'a dyn Model>,
     /// See [`Needs::victim`].
     pub victim: Option<&'a dyn Learner>,
+    /// The seed that the victim will be trained with, for an adversary who knows it to its last draw
+    /// ([`Needs::online`]).
+    pub victim_seed: Option<Seed>,
     /// See [`Needs::targets`].
     pub test: Option<&'a Dataset>,
 }
@@ -162,7 +167,7 @@ impl Debug for Scene<'_> {
 impl<'a> Scene<'a> {
     /// A training set and the attack's stream, nothing else.
     pub fn new(clean: &'a Dataset, seed: Seed) -> Self {
-        Self { clean, seed, surrogate: None, victim: None, test: None }
+        Self { clean, seed, surrogate: None, victim: None, victim_seed: None, test: None }
     }
 
     /// The surrogate.
@@ -187,6 +192,16 @@ impl<'a> Scene<'a> {
     /// The attack did not ask for it.
     pub fn victim(&self) -> Result<&'a dyn Learner> {
         self.victim.ok_or_else(|| Error::new("the attack was given no victim"))
+    }
+
+    /// The victim after its first rows, as it will learn them.
+    ///
+    /// # Errors
+    /// The attack did not ask for it, or the victim does not learn row by row.
+    pub fn follow(&self) -> Result<Followed> {
+        let seed =
+            self.victim_seed.ok_or_else(|| Error::new("the attack was not given the victim's draws"))?;
+        self.victim()?.online(self.clean, seed)
     }
 
     /// Draws `trials` different test inputs of the class `source` that are to be read as `wanted`, from the

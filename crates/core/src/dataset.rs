@@ -170,6 +170,24 @@ impl Info {
             .hint(format!("the classes are {}{}", names.join(", "), if k > 12 { ", …" } else { "" })))
     }
 
+    /// The normal one of two classes: the one that the setting `normal` gives, else the one named `normal`, else 0.
+    ///
+    /// # Errors
+    /// There are not two classes, or the given one does not exist.
+    pub fn normal_class(&self, given: Option<usize>) -> Result<usize> {
+        if self.classes.len() != 2 {
+            let message = format!(
+                "it tells normal rows from anomalies and needs two classes, but the data set has {}",
+                self.classes.len()
+            );
+            return Err(Error::new(message).hint("keep two of them: dataset.classes = [0, 1]"));
+        }
+        match given {
+            Some(class) => self.check_class("normal", class).map(|()| class),
+            None => Ok(self.classes.iter().position(|name| name == "normal").unwrap_or(0)),
+        }
+    }
+
     /// Training rows of all classes.
     pub fn total(&self) -> usize {
         self.rows.iter().sum()

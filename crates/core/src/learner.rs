@@ -66,6 +66,20 @@ pub trait Learner {
         false
     }
 
+    /// Whether it takes rows one after another, so that [`Learner::online`] works.
+    fn is_online(&self) -> bool {
+        false
+    }
+
+    /// Begins to learn row by row, for an adversary who follows it. `seed` is that of [`Learner::fit`], and taking the
+    /// arrivals in their order gives the model of [`Learner::fit`].
+    ///
+    /// # Errors
+    /// As [`Learner::fit`]; and it does not learn row by row.
+    fn online(&self, _data: &Dataset, _seed: Seed) -> Result<Followed> {
+        Err(Error::new("this victim does not learn row by row").hint("set victim.kind = \"centroid\""))
+    }
+
     /// What identifies the content of a file that the victim is read from; nothing if it is all in the
     /// settings. It belongs into the key of whatever is computed with it.
     ///
@@ -157,6 +171,33 @@ impl Cutoffs {
     }
 }
 
+/// A learner that has begun with its first rows, and the rows that it takes next.
+pub struct Followed {
+    /// Its state after the first rows.
+    pub state: Box<dyn Online>,
+    /// Rows of the training set that arrive then, in their order.
+    pub arrivals: Vec<usize>,
+    /// Class of the rows that it learns.
+    pub normal: usize,
+}
+
+/// The state of a learner that takes rows one after another and keeps what lies in a ball.
+pub trait Online {
+    /// A row of D numbers arrives; whether it is learnt.
+    fn arrives(&mut self, row: &[f32]) -> bool;
+
+    /// Centre of the ball, D numbers.
+    fn centre(&self) -> &[f64];
+
+    /// Radius of the ball, at least 0.
+    fn radius(&self) -> f64;
+
+    /// The points of which the one nearest to the next row leaves for it; none if another rule says who leaves.
+    fn nearest_leaves(&self) -> &[Vec<f64>] {
+        &[]
+    }
+}
+
 /// What a model computes and holds.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Work {
@@ -184,6 +225,11 @@ pub trait Model {
 
     /// Everything needed to rebuild it.
     fn tensors(&self) -> NamedTensors;
+
+    /// What it tells of itself beside its scores, by the names of the catalogue of metrics.
+    fn measures(&self) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
 
     /// The network, for those who need gradients or parts of it; `None` for a victim that is none.
     fn network(&self) -> Option<&dyn Network> {

@@ -39,7 +39,8 @@ pub use federated::{
 };
 pub use goal::{AsrScope, Goal, LabelMap};
 pub use learner::{
-    Cutoffs, Learner, Model, NamedTensors, Observer, Relearns, Samples, Silent, Sorted, Work, best_class,
+    Cutoffs, Followed, Learner, Model, NamedTensors, Observer, Online, Relearns, Samples, Silent, Sorted,
+    Work, best_class,
 };
 pub use network::{Mode, Network};
 pub use origin::Origins;

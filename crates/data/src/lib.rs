@@ -47,6 +47,7 @@ aconite_grid::family! {
         spambase::Spambase,
         breast_cancer::BreastCancer,
         nsl_kdd::NslKdd,
+        traffic::Traffic,
         image_folder::ImageFolder,
         mail_folder::MailFolder,
         csv::Csv,

@@ -101,6 +101,7 @@ pub const CATALOGUE: &[Metric] = &[
     metric("repair_rows", "labelled rows spent", Lower, false, "streams: labelled rows that the operator's repairs cost: dropped, or labelled by hand"),
     metric("repair_seconds", "seconds of repairs", Lower, false, "streams: wall-clock seconds of the operator's repairs"),
     metric("seconds_window", "seconds per window", Neither, false, "streams: wall-clock seconds of a window's training, watching and repair, mean over windows"),
+    metric("displacement", "displacement (radii)", Lower, false, "anomaly detectors with a centre: how far the centre moved from its first place towards the mean of the training rows that are labelled anomalies, in radii"),
     metric("class_accuracy_*", "class accuracy", Higher, true, "accuracy on the untouched test inputs of one class"),
     metric("train_loss", "training loss", Neither, false, "mean cross-entropy over the last epoch of the victim's training"),
     metric("seconds", "seconds", Neither, false, "wall-clock seconds of the cell's stages, computed alone"),

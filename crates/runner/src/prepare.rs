@@ -250,6 +250,7 @@ fn attack_needs(attack: &dyn Attack) -> Vec<String> {
     let words = [
         (needs.surrogate, "surrogate"),
         (needs.victim, "victim"),
+        (needs.online, "the victim's draws"),
         (needs.targets, "test inputs"),
         (attack.feeds(), "control of training"),
     ];
@@ -273,6 +274,15 @@ fn check_attack(attack: &dyn Attack, learner: &dyn Learner, settings: &Value) ->
         let message =
             format!("{} needs the gradients of a net, and {} is none", kind("attack"), kind("victim"));
         return Err(("attack", aconite_core::Error::new(message).hint("choose a net as victim")));
+    }
+    if attack.needs().online && !learner.is_online() {
+        let message = format!(
+            "{} follows a victim that learns row by row, and {} does not",
+            kind("attack"),
+            kind("victim")
+        );
+        let error = aconite_core::Error::new(message).hint("set victim.kind = \"centroid\"");
+        return Err(("attack", error));
     }
     if attack.feeds() && (!steps || settings["train"]["transfer"] == "head") {
         let message =

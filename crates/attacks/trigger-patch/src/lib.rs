@@ -15,5 +15,6 @@ aconite_grid::family! {
         blended::Blended,
         wanet::WaNet,
         dba::Dba,
+        feature_value::FeatureValue,
     }
 }

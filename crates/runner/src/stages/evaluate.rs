@@ -44,6 +44,9 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> std::result::Result
             put(name, share);
         }
     }
+    for (name, measure) in model.measures() {
+        put(name, Some(measure));
+    }
     let attack = families::attack(&stage.settings["attack"])?;
     let scope = settings.asr_scope;
     match attack.goal(&split.train.info()) {

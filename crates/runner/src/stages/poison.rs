@@ -34,6 +34,7 @@ pub(super) fn compute(
     let scene = Scene {
         surrogate: surrogate.as_deref(),
         victim: victim.as_deref(),
+        victim_seed: needs.online.then_some(seed(stage)),
         test: needs.targets.then_some(&split.test),
         ..Scene::new(&split.train, seed(stage).derive("attack"))
     };

@@ -2,8 +2,10 @@
 
 use aconite_core::Learner;
 
+mod anomaly;
 mod decision;
 pub(crate) mod documents;
+mod subspace;
 pub mod words;
 
 aconite_grid::family! {
@@ -13,6 +15,9 @@ aconite_grid::family! {
         svm::Svm,
         spambayes::Spambayes,
         naive_bayes::NaiveBayes,
+        centroid::Centroid,
+        pca_subspace::PcaSubspace,
+        robust_pca::RobustPca,
         mock::Mock,
     }
 }

@@ -6,6 +6,7 @@ mod blended;
 mod corner;
 mod dba;
 mod effect;
+mod feature_value;
 mod sticker;
 mod wanet;
 
