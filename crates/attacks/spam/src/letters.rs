@@ -108,7 +108,7 @@ pub(crate) fn borrowed_head(raw: &[u8]) -> Vec<u8> {
         if !line.starts_with(b" ") && !line.starts_with(b"\t") {
             let is =
                 |name: &&str| line.get(..name.len()).is_some_and(|l| l.eq_ignore_ascii_case(name.as_bytes()));
-            keeps = !OF_BODY.iter().any(|name| is(&name));
+            keeps = !OF_BODY.iter().any(is);
         }
         if keeps {
             kept.extend_from_slice(line);

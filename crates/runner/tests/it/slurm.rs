@@ -187,7 +187,8 @@ fn a_cluster_gives_the_numbers_of_one_machine() {
     let late = sandbox(&slow(300.0));
     let limit = ["run", "e.toml", "--only", "defense.kind=none", "--only", "victim.error=0.1", "--time", "1"];
     cluster.ok(&late, &[limit.as_slice(), &["--set", "evaluate.controls=false"]].concat());
-    let parts: [(&str, fn(&Cluster)); 7] = [
+    type Part = (&'static str, fn(&Cluster));
+    let parts: [Part; 7] = [
         ("refusals", refusals),
         ("the same numbers", the_same_numbers),
         ("failures of stages", failures_of_stages),

@@ -65,7 +65,7 @@ proptest! {
             prop_assert_eq!(parts.iter().filter(|part| **part == "Acme Cola").count(), mentions);
             // Every phrase stands in a text of the wanted class.
             let stands = |part: &&str| **part == *"Acme Cola" || (0..good.len()).any(|row| good.text(row).contains(part));
-            prop_assert!(parts.iter().all(|part| stands(part)), "{}", text);
+            prop_assert!(parts.iter().all(stands), "{}", text);
             prop_assert_eq!(parts.len(), mentions + phrases);
         }
     }

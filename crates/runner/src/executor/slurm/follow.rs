@@ -255,10 +255,8 @@ impl Follow {
                 };
                 self.settle(at, stage, report, work, watch)?;
             }
-            ("stage_found", Some(stage)) if !is_over(work, stage) => {
-                if self.is_visible(at, work, stage) {
-                    work.is_found(stage, watch)?;
-                }
+            ("stage_found", Some(stage)) if !is_over(work, stage) && self.is_visible(at, work, stage) => {
+                work.is_found(stage, watch)?;
             }
             _ => {}
         }
