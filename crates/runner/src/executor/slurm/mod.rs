@@ -14,9 +14,32 @@
 //! `--kill-on-invalid-dep`, what waits for a task that died leaves the queue by itself, and `--requeue` makes Slurm start
 //! a task again whose node failed or that was preempted, still before those that wait for it.
 //!
+//! # What it costs
+//!
+//! Measured on one machine of two cores that had other work (load 7 to 9), Slurm 22.05 with one node of two processors, a
+//! victim that learns nothing, 34 stages, n = 3: on this machine alone 1.1 to 1.4 s; packed into one task 2.0 to 2.6 s,
+//! from the command to the report; as 34 tasks 30 to 34 s, which is 1.8 s of a processor per task, 0.3 s of it for two
+//! processes that load libtorch and the rest for the controller's and the node's ways. A task of 60 seconds
+//! (`task_seconds`) spends 3 % on that.
+//!
 //! # 10,000 stages on 200 nodes
 //!
-//! See the section on Slurm in the README for the numbers.
+//! *Submissions.* 9,930 stages, each a task, went out as 15 arrays in 0.4 s (a call of `sbatch` takes 10 to 20 ms however
+//! many tasks it has; one job per stage would take minutes and as many locks of the controller); the command took 8 s,
+//! most of it to prepare 3,600 cells and to write 10 MB. Packed to 60 s at an expected second each, they are 160 tasks of
+//! one array. `status` took 5 s, and `squeue` 0.1 s for 9,928 tasks: one call for all jobs every `poll_seconds`.
+//!
+//! *File system, per stage*, counted with strace over a task of 34 stages: 14.6 calls with a path (8 opens, 2 each of
+//! `stat` and `mkdir`, one rename, one unlink, and inputs) and 2.6 `fsync`; no lock of any kind. Per task: two output
+//! files, one line read out of its array's file. At 20 s per stage and one task on each of 200 nodes, 10 stages end per
+//! second: 146 calls and 26 `fsync` per second on the file server, and 20 refreshed claims. With 32 tasks on each node it
+//! is 32 times that: 4,700 calls and 830 `fsync`, which a small server does not like.
+//!
+//! *The bottleneck* for small stages is the 1.8 s of starting a task, and with it the controller, which starts tasks in
+//! rounds; for many tasks on many nodes it is the file server's `fsync`. So: small stages are packed, claims are refreshed
+//! every 10 s and not every 3 s, costs are written down by whoever collects and not by 200 nodes at the end of one file,
+//! only running tasks' files are read, and a task reads one line of its array's file. What was not tried: any of this on
+//! more than one node or on a network file system.
 
 pub(crate) mod client;
 mod fate;
