@@ -115,7 +115,7 @@ fn one(study: &Study, facet: &Facet<'_>, pair: &Pair, album: &mut Album) -> Resu
         LABEL,
         Align::Middle,
     );
-    let below = legend_below(&mut canvas, study, &lines, top + PANEL + 70.0);
+    let below = legend_below(&mut canvas, study, &lines, pair.name.is_empty(), top + PANEL + 70.0);
     let mut caption = interval_words(&stats, "bars");
     if let Some(twin) = twin {
         caption.push_str(&format!(" Grey dashed line: clean twin, {} %.", percent(twin.mean)));
@@ -240,10 +240,10 @@ fn frame(canvas: &mut Canvas, x: &Scale, y: &Scale, rates: &[f64]) {
     canvas.path([(left, y.to), (left, y.from), (right, y.from)], 1.25, FAINT);
 }
 
-/// The lines' names in columns below the panels.
-fn legend_below(canvas: &mut Canvas, study: &Study, lines: &[Line<'_>], y: f64) -> f64 {
+/// The lines' names in columns below the panels; those of attacks on availability with a mark, if `marked`.
+fn legend_below(canvas: &mut Canvas, study: &Study, lines: &[Line<'_>], marked: bool, y: f64) -> f64 {
     let dagger = |l: &Line<'_>| {
-        if l.points.iter().any(|p| p.availability()) { " †" } else { "" }
+        if marked && l.points.iter().any(|p| p.availability()) { " †" } else { "" }
     };
     let name =
         |l: &Line<'_>| format!("{}{} · {}", study.attacks[l.attack], dagger(l), study.defenses[l.defense]);
