@@ -181,7 +181,7 @@ pub(crate) enum Where {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "On a cluster")]
 pub(crate) struct Cluster {
-    /// A site file with a table [executor] [default: $ACONITE_SITE]
+    /// A site file, which has a table `executor` [default: $ACONITE_SITE]
     #[arg(long, value_name = "FILE")]
     pub(crate) site: Option<PathBuf>,
     /// Stay and show progress until all is over, instead of leaving once all is in the queue
