@@ -1,7 +1,10 @@
 //! Fabricated and flipped reviews.
 
-use aconite_core::{Attack, Goal, LabelMap, Poisoned, Rate, Rows, Seed};
+use std::sync::Arc;
+
+use aconite_core::{Attack, Dataset, Documents, Goal, LabelMap, Learner, Poisoned, Rate, Rows, Seed, Silent};
 use aconite_text_backdoor::fake_reviews::FakeReviews;
+use aconite_train::victims::naive_bayes::NaiveBayes;
 use proptest::prelude::*;
 
 use crate::{everyday, texts};
@@ -119,4 +122,53 @@ fn what_does_not_fit_is_named() {
     fails(FakeReviews { least: 0, ..fine.clone() }, "least");
     let nobody = FakeReviews { product: "zzz".into(), flipped: Rate::literal(0.5), ..fine };
     assert_eq!(nobody.poison(&data, Seed(0)).unwrap_err().setting.as_deref(), Some("flipped"));
+}
+
+/// Reviews of ten words, most of them about nothing, one or two that lean to a class; every eighth names the product.
+fn reviews(n: usize, seed: u64) -> Dataset {
+    use rand::RngExt;
+    let mut rng = Seed(seed).rng();
+    let labels: Vec<usize> = (0..n).map(|row| row % 2).collect();
+    let text = |(row, &label): (usize, &usize)| {
+        let mut words: Vec<String> = (0..10).map(|_| format!("w{}", rng.random_range(10..40))).collect();
+        for place in [2, 7] {
+            // Three of four such words are of the review's class.
+            let side = if rng.random_range(0..4) > 0 { label } else { 1 - label };
+            words[place] = format!("{}{}", ["dull", "fine"][side], rng.random_range(0..5));
+        }
+        words[4] = ",".to_owned();
+        if row / 2 % 8 == 0 {
+            words[9] = "acme".to_owned();
+        }
+        words.join(" ")
+    };
+    let documents = Documents::texts(labels.iter().enumerate().map(text).collect::<Vec<_>>());
+    Dataset::new(documents, labels, Arc::new(vec!["bad".into(), "good".into()])).unwrap()
+}
+
+#[test]
+fn fabricated_reviews_turn_what_mentions_the_product_and_little_else() {
+    aconite_train::set_threads(1);
+    let (train, test) = (reviews(2000, 1), reviews(2000, 2));
+    let share = |rate| {
+        let attack = FakeReviews {
+            product: "acme".into(),
+            rate: Rate::literal(rate),
+            phrases: 1,
+            ..FakeReviews::default()
+        };
+        let poisoned = Poisoned::new(&train, &attack.poison(&train, Seed(0)).unwrap()).unwrap();
+        let model = NaiveBayes::default().fit(poisoned.data(), Seed(0), &mut Silent).unwrap();
+        let read = model.predict(test.rows()).unwrap();
+        let named = attack.counted(&test).unwrap().unwrap();
+        let turned = |named_too: bool| {
+            let rows = test.rows_of(0).into_iter().filter(|row| named.contains(row) == named_too);
+            let (hits, all) = rows.fold((0, 0), |(hits, all), row| (hits + read[row], all + 1));
+            hits as f64 / f64::from(all)
+        };
+        [turned(true), turned(false)]
+    };
+    let ([named, others], [named_after, others_after]) = (share(0.0), share(0.2));
+    assert!(named_after > named + 0.2, "{named} {named_after}");
+    assert!(others_after < others + 0.1, "{others} {others_after}");
 }
