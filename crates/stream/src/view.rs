@@ -54,8 +54,7 @@ impl Look {
     /// # Errors
     /// libtorch refused.
     pub(crate) fn of(data: &Dataset, model: Option<&dyn Model>, sees: Sees) -> Result<Self> {
-        let mut look = Self::default();
-        look.labels = vec![0; data.num_classes()];
+        let mut look = Self { labels: vec![0; data.num_classes()], ..Self::default() };
         data.labels().iter().for_each(|&label| look.labels[label] += 1);
         let Some(model) = model else { return Ok(look) };
         if sees.scores {
