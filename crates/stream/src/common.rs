@@ -61,7 +61,7 @@ impl Default for Common {
             order: Order::Drawn,
             holdout: Rate::literal(0.05),
             attack_from: 10,
-            attack_until: Some(20),
+            attack_until: None,
             reference: 2,
             calibrate: 5,
             checkpoint_every: 5,

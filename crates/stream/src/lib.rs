@@ -7,6 +7,8 @@
 mod common;
 mod operator;
 mod pool;
+mod seen;
+mod site;
 mod stream;
 mod view;
 mod windows;
@@ -15,7 +17,8 @@ use aconite_core::Result;
 
 pub use common::{Common, Order};
 pub use operator::Operator;
-pub use stream::{Seen, Snapshot, Stream, Watch};
+pub use seen::{Seen, Snapshot, Watch};
+pub use stream::Stream;
 pub use view::{Look, Sees, Threshold, Watched};
 pub use windows::Windows;
 

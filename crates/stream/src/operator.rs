@@ -2,7 +2,7 @@
 
 use aconite_core::{Result, Silent};
 
-use crate::stream::Site;
+use crate::site::Site;
 
 /// The hands of an operator in the window of an alarm, after the system has trained on it.
 pub struct Operator<'o, 's> {

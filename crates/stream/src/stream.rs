@@ -3,16 +3,13 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use aconite_core::{
-    Attack, Course, Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Poisoned, Result, Seed,
-    Silent,
-};
-use serde::{Deserialize, Serialize};
+use aconite_core::{Attack, Dataset, Error, Learner, Model, NamedTensors, Poisoned, Result, Seed};
 
 use crate::operator::Operator;
 use crate::pool::Pool;
+use crate::site::Site;
 use crate::view::accuracy;
-use crate::{Common, Look, Policy, Schedule, Sees, Training, Watched, Windows};
+use crate::{Common, Look, Policy, Schedule, Seen, Sees, Snapshot, Watch, Watched, Windows};
 
 /// A system that keeps learning.
 pub struct Stream<'a> {
@@ -43,125 +40,6 @@ impl std::fmt::Debug for Stream<'_> {
             .field("monitors", monitors)
             .field("policy", policy)
             .finish_non_exhaustive()
-    }
-}
-
-/// What happened in a window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Seen {
-    /// Its number, from 0.
-    pub window: usize,
-    /// Rows that arrived, those that the attack added among them.
-    pub rows: usize,
-    /// How many of them are the attacker's.
-    pub poisons: usize,
-    /// Rows that the system trained on, before the operator acted.
-    pub trained: usize,
-    /// The number of each monitor; `None` before the reference window.
-    pub drift: Vec<Option<f64>>,
-    /// Its threshold; `None` where it cannot raise an alarm yet.
-    pub thresholds: Vec<Option<f64>>,
-    /// Whether it raised an alarm.
-    pub alarms: Vec<bool>,
-    /// Whether the operator acted.
-    pub acted: bool,
-    /// Rows that this cost: lost, or labelled by hand.
-    pub repair_rows: usize,
-    /// Wall-clock seconds that it took.
-    pub repair_seconds: f64,
-    /// Wall-clock seconds of training and watching, and of the repair.
-    pub seconds: f64,
-}
-
-/// The state of a stream between two windows.
-#[derive(Debug)]
-pub struct Snapshot {
-    /// The window that comes next.
-    pub window: usize,
-    /// Models: `served.7.fc.weight` of the one that served after window 7, `frozen.fc.weight` of the one that monitors
-    /// read by.
-    pub tensors: NamedTensors,
-    /// Per window, whether it was dropped and whether it was labelled by hand.
-    pub marks: Vec<(bool, bool)>,
-    /// Accuracy on the trusted holdout after the reference window.
-    pub reference_accuracy: Option<f64>,
-    /// The windows so far.
-    pub seen: Vec<Seen>,
-}
-
-/// Looks on.
-pub trait Watch {
-    /// A window is over; `model` serves now.
-    ///
-    /// # Errors
-    /// What the one who looks on did failed.
-    fn window(&mut self, seen: &Seen, model: &dyn Model) -> Result<()>;
-
-    /// A state from which the stream can go on.
-    ///
-    /// # Errors
-    /// It cannot be kept.
-    fn checkpoint(&mut self, _snapshot: &Snapshot) -> Result<()> {
-        Ok(())
-    }
-}
-
-/// The system: its rows and its models.
-pub(crate) struct Site<'a> {
-    stream: &'a Stream<'a>,
-    info: Info,
-    pub(crate) pool: Pool,
-    /// Models that served, with the window after which they did, the latest last.
-    served: VecDeque<(usize, NamedTensors)>,
-    model: Option<Box<dyn Model>>,
-}
-
-impl Site<'_> {
-    /// Puts back the model that served after a window, or the oldest that is kept.
-    pub(crate) fn restore(&mut self, window: usize) -> Result<()> {
-        let kept = self.served.iter().rev().find(|(after, _)| *after <= window).or(self.served.front());
-        if let Some((_, tensors)) = kept {
-            self.model = Some(self.stream.learner.restore(&self.info, tensors)?);
-        }
-        Ok(())
-    }
-
-    /// Trains a fresh model on the latest windows; on how many rows.
-    pub(crate) fn fresh(&mut self, watch: &mut dyn Observer) -> Result<usize> {
-        let Some(data) = self.pool.latest(self.stream.schedule.span())? else { return Ok(0) };
-        self.model = Some(self.stream.learner.fit(&data, self.stream.seed, watch)?);
-        Ok(data.len())
-    }
-
-    /// Goes on from the model that serves.
-    fn go_on(&mut self, window: usize) -> Result<usize> {
-        let Some(last) = self.model.as_ref().map(|model| model.tensors()) else {
-            return self.fresh(&mut Silent);
-        };
-        let Some(data) = self.pool.newest()? else { return Ok(0) };
-        let course = Course { start: Some(&last), ..Course::default() };
-        let seed = self.stream.seed.derive(&format!("window {window}"));
-        self.model = Some(self.stream.learner.fit_with(&data, seed, course, &mut Silent)?);
-        Ok(data.len())
-    }
-
-    /// How many of the latest windows the schedule trains on.
-    pub(crate) fn span(&self) -> Option<usize> {
-        self.stream.schedule.span()
-    }
-
-    fn train(&mut self, window: usize) -> Result<usize> {
-        match self.stream.schedule.training(window) {
-            Training::Fresh => self.fresh(&mut Silent),
-            Training::Continue => self.go_on(window),
-            // A system without any model must have one.
-            Training::Keep if self.model.is_none() => self.fresh(&mut Silent),
-            Training::Keep => Ok(0),
-        }
-    }
-
-    fn model(&self) -> Result<&dyn Model> {
-        self.model.as_deref().ok_or_else(|| Error::new("the stream has no model"))
     }
 }
 

@@ -23,7 +23,13 @@ pub(crate) fn poison(args: &cli::Poison) -> Result<Exit> {
     let prepared = prepare(&experiment, &schema, Some(&store))?;
     let found = poisons(&prepared);
     if found.is_empty() {
-        return Err(Error::new("nothing is poisoned: no cell of the selection has an attack").into());
+        let attacked = prepared.cells.iter().any(|cell| cell.settings["attack"]["kind"] != "none");
+        let why = match attacked {
+            // Federations and streams: their clients and windows are poisoned inside the fit.
+            true => "nothing can be exported: the attacks of the selection act while the victim is trained",
+            false => "nothing is poisoned: no cell of the selection has an attack",
+        };
+        return Err(Error::new(why).into());
     }
     let stages: Vec<usize> = found.iter().map(|(_, stage)| *stage).collect();
     compute::compute(&prepared.plan.upto(&stages), &store, run::jobs(None, &prepared))?;
