@@ -60,7 +60,7 @@ impl Default for Traffic {
             weeks: 1,
             daily: 0.5,
             noise: 0.2,
-            volume: 4.0,
+            volume: 8.0,
             flow: ["CHIN", "LOSA"].map(str::to_owned),
             traffic_seed: 0,
         }
@@ -181,12 +181,12 @@ mod tests {
         assert!((f64::from(table.row(0)[own]) - means[flow]).abs() < 1e-6);
         assert!((f64::from(table.row(2015)[own]) - 0.7 * means[flow]).abs() < 1e-6);
         assert!((means.iter().sum::<f64>() - 121.0).abs() < 1e-9);
-        // A flooded bin has four more on each of the flow's four links and nowhere else.
+        // A flooded bin has eight more on each of the flow's four links and nowhere else.
         let more: Vec<f32> = table.row(2016).iter().zip(table.row(0)).map(|(a, b)| a - b).collect();
         let flooded: Vec<&str> =
             (0..39).filter(|&l| more[l] != 0.0).map(|l| table.columns()[l].as_str()).collect();
         assert_eq!(flooded, ["ATLA-HSTN", "CHIN-IPLS", "HSTN-LOSA", "IPLS-ATLA"]);
-        assert!(more.iter().all(|&m| m == 0.0 || (m - 4.0).abs() < 1e-4));
+        assert!(more.iter().all(|&m| m == 0.0 || (m - 8.0).abs() < 1e-4));
     }
 
     #[test]

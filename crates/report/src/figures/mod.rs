@@ -6,6 +6,7 @@ mod certified;
 mod clients;
 mod dots;
 mod heatmap;
+mod lines;
 mod rate;
 mod rounds;
 mod samples;
@@ -41,10 +42,11 @@ pub(crate) struct Album {
 }
 
 /// Stems of every figure's file name; what else lies in `figures/` is not ours.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 13] = [
     "dots",
     "tradeoff",
     "rate",
+    "lines",
     "timeline",
     "rounds",
     "share",
@@ -72,6 +74,7 @@ pub(crate) fn draw(study: &Study) -> Result<Album, Error> {
         tradeoff::draw(study, &mut album)?;
     }
     rate::draw(study, &mut album)?;
+    lines::draw(study, &mut album)?;
     rounds::timeline::draw(study, &mut album)?;
     rounds::draw(study, &mut album)?;
     rounds::share::draw(study, &mut album)?;

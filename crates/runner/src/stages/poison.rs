@@ -112,7 +112,10 @@ fn encode_rows(rows: &Rows) -> NamedTensors {
             named.insert("pixels".into(), Tensor::from_data_size(images.bytes(), &size, Kind::Uint8));
         }
         Rows::Table(table) => {
-            named.insert("values".into(), Tensor::from_slice(table.values()).view([n, -1]));
+            named.insert(
+                "values".into(),
+                Tensor::from_slice(table.values()).view([n, table.columns().len() as i64]),
+            );
         }
         Rows::Documents(documents) => {
             let (mut bytes, mut ends) = (Vec::new(), Vec::new());
@@ -220,6 +223,9 @@ mod tests {
             let bytes = tensors::encode(&encode_rows(&rows)).unwrap();
             let back = decode_rows(tensors::decode(&bytes).unwrap(), &rows).unwrap();
             assert_eq!(back, Some(rows.clone()));
+            let none = tensors::encode(&encode_rows(&rows.select(&[]))).unwrap();
+            let back = decode_rows(tensors::decode(&none).unwrap(), &rows).unwrap();
+            assert_eq!(back.map(|rows| rows.len()), Some(0), "a poison of no row");
             assert_eq!(decode_rows(NamedTensors::new(), &rows).unwrap(), None);
         }
     }
