@@ -47,6 +47,7 @@ fn attacks() -> impl Iterator<Item = &'static Entry<dyn Attack>> {
         aconite_clean_label::ATTACKS,
         aconite_text_backdoor::ATTACKS,
         aconite_log_poisoning::ATTACKS,
+        aconite_point_poisoning::ATTACKS,
         aconite_model_poisoning::ATTACKS,
         aconite_spam::ATTACKS,
     ]

@@ -1,0 +1,12 @@
+//! Attacks that add crafted points to a table, under labels of their own.
+
+use aconite_core::Attack;
+
+mod feasible;
+
+aconite_grid::family! {
+    /// Attacks that add crafted points to a table.
+    pub ATTACKS: dyn Attack = {
+        min_max_svm::MinMaxSvm,
+    }
+}
