@@ -69,7 +69,7 @@ impl Album {
 pub(crate) fn draw(study: &Study) -> Result<Album, Error> {
     let mut album = Album::default();
     // Of streams the time line shows what these would have a page for each operator for.
-    if !study.points.iter().all(|point| point.streamed()) {
+    if study.points.is_empty() || !study.points.iter().all(|point| point.streamed()) {
         dots::draw(study, &mut album)?;
         tradeoff::draw(study, &mut album)?;
     }
