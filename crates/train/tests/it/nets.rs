@@ -57,6 +57,10 @@ fn every_net_takes_two_steps_in_bf16_with_f32_weights() {
     for entry in NETS.iter().filter(|e| e.spec.kind != "torchscript") {
         let kind = entry.spec.kind;
         let learner = learner(kind, 1, 16, Precision::Bf16);
+        // Nets that read words have tests of their own.
+        if learner.net.reads().is_some() {
+            continue;
+        }
         learner.check(&data.info()).unwrap();
         let mut curve = Curve::default();
         let model = learner.fit(&data, Seed(0), &mut curve).unwrap();
