@@ -418,7 +418,7 @@ fn check_victim(
                 let message = format!("{kind} sets the cutoffs of a filter of spam, and {victim} has none");
                 return Err((
                     "defense",
-                    aconite_core::Error::new(message).hint("victim = \"spambayes\" has"),
+                    aconite_core::Error::new(message).hint("choose spambayes as victim"),
                 ));
             }
             regime.needs_steps()
