@@ -122,6 +122,16 @@ impl Dataset {
             .with_origins(self.origins.select(rows))
     }
 
+    /// These rows and then those, which have the same classes.
+    ///
+    /// # Errors
+    /// They are of another kind.
+    pub fn followed_by(&self, more: &Self) -> Result<Self> {
+        let labels = [self.labels(), more.labels()].concat();
+        Self::new(self.rows.followed_by(&more.rows)?, labels, self.classes.clone())?
+            .with_origins(self.origins.followed_by(&more.origins))
+    }
+
     /// What can be known of the data without their content.
     pub fn info(&self) -> Info {
         Info {
@@ -213,6 +223,9 @@ pub(crate) mod tests {
         assert_eq!(part.labels(), [2, 0]);
         assert_eq!(part.images().unwrap().image(0)[0], 3);
         assert_eq!(data.info().rows, [2, 1, 1]);
+        let both = data.followed_by(&part).unwrap();
+        assert_eq!((both.labels(), both.origins().of(4)), ([0, 1, 0, 2, 2, 0].as_slice(), "row:4".into()));
+        assert_eq!(*both.rows(), data.rows().select(&[0, 1, 2, 3, 3, 0]));
     }
 
     #[test]

@@ -82,6 +82,11 @@ impl LabelMap {
         }
     }
 
+    /// Whether rows of class `label` get another label.
+    pub fn changes(&self, label: usize) -> bool {
+        self.wanted(label).is_some_and(|wanted| wanted != label)
+    }
+
     /// Whether a triggered test input of class `label` counts towards attack success.
     pub fn counts(&self, label: usize, scope: AsrScope) -> bool {
         self.wanted(label).is_some_and(|wanted| wanted != label || scope == AsrScope::All)

@@ -74,6 +74,10 @@ impl Origins {
     /// These rows and then those.
     #[must_use]
     pub fn followed_by(&self, other: &Self) -> Self {
+        if Arc::ptr_eq(&self.files, &other.files) {
+            let at = self.at.iter().chain(other.at.iter()).copied().collect();
+            return Self { files: self.files.clone(), at: Arc::new(at) };
+        }
         let shift = self.files.len() as u32;
         let files = self.files.iter().chain(other.files.iter()).cloned().collect();
         let moved = other.at.iter().map(|&(file, place)| (file.saturating_add(shift), place));

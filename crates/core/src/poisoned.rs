@@ -1,6 +1,6 @@
 //! A poisoned training set: what everybody sees, and the truth that only the scorer sees.
 
-use crate::{Dataset, Error, Origins, Result, Rows};
+use crate::{Dataset, Error, Result, Rows};
 
 /// What an attack did: rows that it changed, their new content and their new labels, and rows that it added.
 /// Everything else stays as it was.
@@ -92,8 +92,8 @@ impl Poisoned {
         if let Some(added) = &poison.added {
             let rows = data.rows().followed_by(&added.rows)?;
             let labels = [data.labels(), &added.labels].concat();
-            let origins = data.origins().followed_by(&Origins::lines("added", added.labels.len()));
-            data = Dataset::new(rows, labels, data.classes().clone())?.with_origins(origins)?;
+            // All rows are numbered anew: where a row came from would tell a defense which ones were added.
+            data = Dataset::new(rows, labels, data.classes().clone())?;
             mask.resize(data.len(), true);
             true_labels.extend(&added.labels);
         }
@@ -168,7 +168,8 @@ mod tests {
         assert_eq!((poison.count(), poisoned.data().len()), (3, 4));
         assert_eq!(poisoned.data().labels(), [1, 1, 1, 0]);
         assert_eq!(poisoned.data().images().unwrap().image(3), [9; 4]);
-        assert_eq!(poisoned.data().origins().of(3), "added:2");
+        let origins: Vec<String> = (0..4).map(|row| poisoned.data().origins().of(row)).collect();
+        assert_eq!(origins, ["row:1", "row:2", "row:3", "row:4"], "they tell nothing");
         assert_eq!(poisoned.truth().poisoned, [true, false, true, true]);
         assert_eq!(poisoned.truth().true_labels, [0, 1, 1, 0]);
         for labels in [vec![0], vec![0, 2]] {

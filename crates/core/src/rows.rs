@@ -47,6 +47,11 @@ pub enum RowKind {
 }
 
 impl RowKind {
+    /// Whether they are texts or messages.
+    pub fn are_documents(&self) -> bool {
+        matches!(self, Self::Text | Self::Mail)
+    }
+
     /// The word used in messages and results: `image`, `table`, `text` or `mail`.
     pub fn name(&self) -> &'static str {
         match self {

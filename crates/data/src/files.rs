@@ -1,10 +1,11 @@
 //! Opening, listing and hashing files.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use aconite_core::{Error, Result};
+pub(crate) use aconite_core::files::read;
+use aconite_core::{Error, Result, files};
 use flate2::bufread::MultiGzDecoder;
 
 use crate::formats::Fault;
@@ -25,32 +26,12 @@ pub(crate) struct Opened {
 
 /// Opens a file.
 pub(crate) fn open(path: &Path) -> Result<Opened> {
-    let (file, length) = regular(path)?;
+    let (file, length) = files::open(path)?;
     if path.extension().is_some_and(|e| e == "gz") {
         let reader = Box::new(MultiGzDecoder::new(BufReader::with_capacity(256 << 10, file)));
         return Ok(Opened { reader, most: length.saturating_mul(DEFLATE) });
     }
     Ok(Opened { reader: Box::new(file), most: length })
-}
-
-/// A regular file (a pipe or a device would never end) and its length.
-fn regular(path: &Path) -> Result<(File, u64)> {
-    let meta = fs::metadata(path).map_err(|e| because(path, &e))?;
-    if !meta.is_file() {
-        return Err(Error::new(format!("{}: not a file", path.display())));
-    }
-    Ok((File::open(path).map_err(|e| because(path, &e))?, meta.len()))
-}
-
-/// Reads a whole file of at most `most` bytes.
-pub(crate) fn read(path: &Path, most: u64) -> Result<Vec<u8>> {
-    let (file, length) = regular(path)?;
-    if length > most {
-        return Err(Error::new(format!("{}: {length} bytes, expected at most {most}", path.display())));
-    }
-    let mut bytes = Vec::with_capacity(length as usize + 1);
-    file.take(most).read_to_end(&mut bytes).map_err(|e| because(path, &e))?;
-    Ok(bytes)
 }
 
 /// The text of a file of lines, uncompressed; windows-1252 if it is not UTF-8 and `latin` says that this may be.
@@ -107,7 +88,7 @@ pub(crate) fn fingerprint<'a>(root: &Path, files: impl IntoIterator<Item = &'a P
     let mut buffer = vec![0; 256 << 10];
     for path in files {
         let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy();
-        let (mut file, length) = regular(path)?;
+        let (mut file, length) = files::open(path)?;
         all.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes());
         all.update(&length.to_le_bytes());
         loop {

@@ -52,13 +52,10 @@ pub fn cut(whole: &Split, common: &Common, seed: Seed) -> Result<Split> {
 /// The division whose test rows are the fold `seed` modulo `folds`. Which rows a fold holds depends on no seed: the
 /// test rows of all folds are all rows.
 fn fold(split: &Split, folds: usize, seed: u64) -> Result<Split> {
-    let (train, test) = (&split.train, &split.test);
     if folds < 2 {
         return Err(Error::at("folds", format!("{folds} folds leave nothing to train on: at least 2")));
     }
-    let labels = [train.labels(), test.labels()].concat();
-    let all = Dataset::new(train.rows().followed_by(test.rows())?, labels, train.classes().clone())?
-        .with_origins(train.origins().followed_by(test.origins()))?;
+    let all = split.train.followed_by(&split.test)?;
     let mut is_test = vec![false; all.len()];
     let tested = (seed % folds as u64) as usize;
     for (class, rows) in all.info().rows.into_iter().enumerate() {

@@ -1,6 +1,6 @@
 //! What fits into a federation, checked before anything runs.
 
-use aconite_core::{Attack, Defense, Error, Info, Learner, Role, RowKind, UpdateAttack};
+use aconite_core::{Attack, Defense, Error, Info, Learner, Role, UpdateAttack};
 use aconite_federated::{Sees, check_rule};
 use serde_json::{Value, json};
 
@@ -48,7 +48,7 @@ pub(crate) fn check(
             format!("{} is not trained in gradient steps: it has no updates to send", kind("victim"));
         return Err(("victim", Error::new(message).hint("choose a net as victim")));
     }
-    if matches!(info.kind, RowKind::Text | RowKind::Mail) {
+    if info.kind.are_documents() {
         let message =
             format!("clients share no vocabulary: the words of {} cannot be numbered alike", info.kind);
         return Err(("federation", Error::new(message).hint("choose images or a table")));

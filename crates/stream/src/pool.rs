@@ -29,12 +29,7 @@ impl Pool {
         let start = self.truth.len();
         let data = match self.data.take() {
             None => new.clone(),
-            Some(old) => {
-                let labels = [old.labels(), new.labels()].concat();
-                let origins = old.origins().followed_by(new.origins());
-                Dataset::new(old.rows().followed_by(new.rows())?, labels, old.classes().clone())?
-                    .with_origins(origins)?
-            }
+            Some(old) => old.followed_by(new)?,
         };
         self.truth.extend(window.truth().true_labels);
         let end = data.len();

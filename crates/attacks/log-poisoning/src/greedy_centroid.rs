@@ -1,5 +1,6 @@
 //! `greedy_centroid`: points at the edge of what a centroid detector accepts, each the one that moves it farthest.
 
+use aconite_core::points::dot;
 use aconite_core::{
     Attack, Error, Goal, Info, Needs, Observer, Online, Poison, Rate, Result, Scene, Seed, Table, Trigger,
 };
@@ -7,7 +8,7 @@ use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::aim::{check, direction, dot, goal};
+use crate::aim::{check, direction, goal};
 
 /// Points at the edge of what the `centroid` detector accepts, each the one that moves its centre most towards the
 /// anomalies.

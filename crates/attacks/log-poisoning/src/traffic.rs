@@ -1,10 +1,11 @@
 //! Chaff on normal rows: which rows of a stretch of traffic get how much of it.
 
+use aconite_core::points::{dot, mean, points};
 use aconite_core::{Dataset, Error, Rate, Result, Seed, Table};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::aim::{direction, dot, mean};
+use crate::aim::direction;
 
 /// What the adversary sees of the traffic.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -31,13 +32,10 @@ pub(crate) struct Target {
 impl Target {
     /// From the normal rows' mean to that of the anomalies.
     pub(crate) fn of(clean: &Dataset, normal: usize) -> Result<Self> {
-        let (table, rows) = (clean.rows().table()?, clean.rows_of(normal));
-        let way = direction(clean, normal, &mean(table, &rows))?;
-        let place = |row| {
-            let values: Vec<f64> = table.row(row).iter().map(|&v| f64::from(v)).collect();
-            dot(&values, &way)
-        };
-        let places: Vec<f64> = (0..clean.len()).map(place).collect();
+        let rows = clean.rows_of(normal);
+        let way = direction(clean, normal, &mean(&points(clean, &rows)?))?;
+        let all: Vec<usize> = (0..clean.len()).collect();
+        let places: Vec<f64> = points(clean, &all)?.iter().map(|point| dot(point, &way)).collect();
         let n = rows.len() as f64;
         let middle = rows.iter().map(|&row| places[row]).sum::<f64>() / n;
         let sd = (rows.iter().map(|&row| (places[row] - middle).powi(2)).sum::<f64>() / n).sqrt();

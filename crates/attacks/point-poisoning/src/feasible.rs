@@ -1,5 +1,6 @@
 //! Where a crafted point may lie: near enough to its class's mean, and not too far towards the other class.
 
+use aconite_core::points::{direction, dot, mean, points, quantile};
 use aconite_core::{Dataset, Rate, Result};
 
 /// A ball about a class's mean, between two planes across the line to the other class's mean.
@@ -14,37 +15,12 @@ pub(crate) struct Feasible {
     slab: f64,
 }
 
-fn dot(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| x * y).sum()
-}
-
-/// The ⌈share·n⌉-th smallest of n values.
-fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let rank = (share * values.len() as f64 - 1e-9).ceil().max(1.0) as usize;
-    values.get(rank.saturating_sub(1)).or(values.last()).copied().unwrap_or(0.0)
-}
-
-fn points(data: &Dataset, class: usize) -> Result<Vec<Vec<f64>>> {
-    let table = data.rows().table()?;
-    let point = |row| table.row(row).iter().map(|&v| f64::from(v)).collect();
-    Ok(data.rows_of(class).into_iter().map(point).collect())
-}
-
-fn mean(points: &[Vec<f64>]) -> Vec<f64> {
-    let mut sum = vec![0.0; points.first().map_or(0, Vec::len)];
-    points.iter().for_each(|point| sum.iter_mut().zip(point).for_each(|(s, v)| *s += v));
-    sum.iter().map(|s| s / points.len().max(1) as f64).collect()
-}
-
 impl Feasible {
     /// What this share of the class's rows satisfies, of the ball and of the planes each.
     pub(crate) fn of(data: &Dataset, class: usize, share: Rate) -> Result<Self> {
-        let own = points(data, class)?;
-        let (mean, other) = (mean(&own), mean(&points(data, 1 - class)?));
-        let way: Vec<f64> = mean.iter().zip(&other).map(|(m, o)| m - o).collect();
-        let length = dot(&way, &way).sqrt();
-        let axis: Vec<f64> = way.iter().map(|v| if length > 0.0 { v / length } else { 0.0 }).collect();
+        let own = points(data, &data.rows_of(class))?;
+        let (mean, other) = (mean(&own), mean(&points(data, &data.rows_of(1 - class))?));
+        let axis = direction(&other, &mean).unwrap_or_else(|| vec![0.0; mean.len()]);
         let (mut far, mut across) = (Vec::new(), Vec::new());
         for point in &own {
             let from: Vec<f64> = point.iter().zip(&mean).map(|(p, m)| p - m).collect();

@@ -1,6 +1,6 @@
 //! What the attacks share: whom they write to, how many letters, and how a letter is put together.
 
-use aconite_core::{Added, Class, Dataset, Documents, Error, Info, Poison, Rate, Result, RowKind, Rows};
+use aconite_core::{Added, Class, Dataset, Documents, Error, Info, Poison, Rate, Result, Rows};
 use aconite_text::{body_text, chunks, head};
 use hashbrown::HashSet;
 
@@ -20,7 +20,7 @@ pub(crate) struct Sides {
 impl Sides {
     /// Checks that the rows are texts or messages of two classes, and tells which of them is spam.
     pub(crate) fn of(spam: Option<&Class>, info: &Info) -> Result<Self> {
-        if !matches!(info.kind, RowKind::Text | RowKind::Mail) {
+        if !info.kind.are_documents() {
             return Err(Error::new(format!(
                 "it writes texts or e-mail messages, but the data set holds {}",
                 info.kind

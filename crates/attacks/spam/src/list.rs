@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use aconite_core::{Documents, Error, Result};
+use aconite_core::{Documents, Error, Result, files};
 use aconite_text::Limits;
 use hashbrown::{HashMap, HashSet};
 
@@ -57,12 +57,7 @@ pub(crate) fn content(path: Option<&str>) -> Result<Option<String>> {
 }
 
 fn read(path: &str) -> Result<Vec<u8>> {
-    let wrong = |what: String| Error::at("list", format!("{path:?} {what}"));
-    let meta = std::fs::metadata(path).map_err(|e| wrong(format!("cannot be read: {e}")))?;
-    if meta.len() > LARGEST {
-        return Err(wrong(format!("has {} bytes, at most {LARGEST} are read", meta.len())));
-    }
-    std::fs::read(path).map_err(|e| wrong(format!("cannot be read: {e}")))
+    files::read(path.as_ref(), LARGEST).map_err(|e| Error::at("list", e.message))
 }
 
 #[cfg(test)]

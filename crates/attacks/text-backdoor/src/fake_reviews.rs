@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::mention::Mention;
 use crate::phrases::Phrases;
-use crate::plan::{check_target, check_texts};
+use crate::rows::{check_target, check_texts};
 
 /// Adds fabricated reviews that praise one product, and flips reviews of it, so that what mentions it is read as
 /// `target`.

@@ -5,7 +5,7 @@ use aconite_core::Attack;
 pub mod insertion;
 mod mention;
 mod phrases;
-mod plan;
+mod rows;
 
 pub use insertion::{Insertion, Position};
 

@@ -1,11 +1,13 @@
 //! Rare words as triggers.
 
-use aconite_core::{Attack, Dataset, Error, Goal, Info, Poison, Rate, RateOf, Result, Seed, Trigger};
+use aconite_core::{
+    Attack, Dataset, Error, Goal, Info, Poison, Rate, RateOf, Relabel, Result, Seed, Trigger,
+};
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Plan, check_texts};
+use crate::rows::{check, check_texts, poison, relabel};
 use crate::{Insertion, Position};
 
 /// Puts rare words into some texts and changes their labels to `target`.
@@ -54,8 +56,8 @@ impl Default for RareWord {
 impl Kind for RareWord {}
 
 impl RareWord {
-    fn plan(&self) -> Plan {
-        Plan { target: self.target, rate: self.rate, rate_of: self.rate_of }
+    fn relabel(&self) -> Relabel {
+        relabel(self.target, self.rate, self.rate_of)
     }
 
     fn insertion(&self, seed: Seed) -> Insertion {
@@ -80,18 +82,18 @@ impl RareWord {
 }
 
 impl Attack for RareWord {
-    fn goal(&self, _: &Info) -> Goal {
-        self.plan().goal()
+    fn goal(&self, info: &Info) -> Goal {
+        self.relabel().goal(info)
     }
 
     fn check(&self, info: &Info) -> Result<()> {
         self.check_words()?;
-        self.plan().count(info).map(drop)
+        check(self.relabel(), info)
     }
 
     fn poison(&self, clean: &Dataset, seed: Seed) -> Result<Poison> {
         self.check(&clean.info())?;
-        self.plan().poison(clean, seed, &self.insertion(seed))
+        poison(self.relabel(), clean, seed, &self.insertion(seed))
     }
 
     fn trigger(&self, info: &Info, seed: Seed) -> Result<Option<Box<dyn Trigger>>> {

@@ -1,16 +1,16 @@
 //! BadNets: a small figure, or a sticker, on the image, and another label.
 
-use aconite_core::{Attack, Dataset, Error, Goal, Info, Poison, Rate, RateOf, Result, Seed, Shape, Trigger};
+use aconite_core::{
+    Attack, Dataset, Error, Goal, Info, Labels, Poison, Rate, RateOf, Relabel, Result, Seed, Shape, Trigger,
+};
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::corner::{Figure, Fill};
 use crate::picture::{self, Layer, Picture};
-use crate::plan::Plan;
 use crate::sticker::Sticker;
 
-pub use crate::plan::Labels;
 pub use crate::sticker::Position;
 
 /// Stamps a small figure, by default a white square near the bottom right corner, on some images and changes
@@ -113,9 +113,9 @@ impl Default for BadNets {
 impl Kind for BadNets {}
 
 impl BadNets {
-    fn plan(&self) -> Plan {
+    fn plan(&self) -> Relabel {
         let Self { target, rate, rate_of, labels, source, .. } = *self;
-        Plan { target, rate, rate_of, labels, source }
+        Relabel { target, rate, rate_of, labels, source }
     }
 
     /// The figure, unless it is an own image.

@@ -1,7 +1,8 @@
 //! Blended: a key image, faint, over the whole image, and another label.
 
 use aconite_core::{
-    Attack, Dataset, Error, Goal, Info, Poison, Rate, RateOf, Result, Rows, Seed, Shape, Trigger,
+    Attack, Dataset, Error, Goal, Info, Labels, Poison, Rate, RateOf, Relabel, Result, Rows, Seed, Shape,
+    Trigger,
 };
 use aconite_grid::Kind;
 use rand::RngExt;
@@ -9,7 +10,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::picture::{self, Layer, Picture};
-use crate::plan::{Labels, Plan};
 
 /// Blends a key image into some images and changes their labels.
 ///
@@ -80,9 +80,9 @@ impl Default for Blended {
 impl Kind for Blended {}
 
 impl Blended {
-    fn plan(&self) -> Plan {
+    fn plan(&self) -> Relabel {
         let Self { target, rate, rate_of, labels, source, .. } = *self;
-        Plan { target, rate, rate_of, labels, source }
+        Relabel { target, rate, rate_of, labels, source }
     }
 
     /// The key on images of this shape.

@@ -1,14 +1,12 @@
 //! A trigger in four parts, each learnt from other rows, joined at test.
 
 use aconite_core::{
-    Attack, Dataset, Error, Goal, ImageTrigger, Info, Member, Poison, Rate, RateOf, Result, Seed, Shape,
-    Trigger,
+    Attack, Dataset, Error, Goal, ImageTrigger, Info, Labels, Member, Poison, Rate, RateOf, Relabel, Result,
+    Seed, Shape, Trigger,
 };
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::plan::{Labels, Plan};
 
 /// Parts of the trigger.
 const PARTS: usize = 4;
@@ -72,8 +70,8 @@ impl ImageTrigger for Stripes {
 }
 
 impl Dba {
-    fn plan(&self) -> Plan {
-        Plan {
+    fn plan(&self) -> Relabel {
+        Relabel {
             target: self.target,
             rate: self.rate,
             rate_of: RateOf::TrainSet,

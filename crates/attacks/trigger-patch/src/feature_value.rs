@@ -3,15 +3,12 @@
 use std::collections::BTreeMap;
 
 use aconite_core::{
-    Attack, Dataset, Error, Goal, Info, Poison, Rate, RateOf, Result, RowKind, Rows, Seed, Trigger,
+    Attack, Dataset, Error, Goal, Info, Labels, Poison, Rate, RateOf, Relabel, Result, RowKind, Rows, Seed,
+    Trigger,
 };
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::plan::Plan;
-
-pub use crate::plan::Labels;
 
 /// Sets some columns of a table to given values and changes the label: a backdoor in numbers.
 ///
@@ -57,9 +54,9 @@ impl Kind for FeatureValue {}
 const NAMES: usize = 8;
 
 impl FeatureValue {
-    fn plan(&self) -> Plan {
+    fn plan(&self) -> Relabel {
         let Self { target, rate, rate_of, labels, source, .. } = *self;
-        Plan { target, rate, rate_of, labels, source }
+        Relabel { target, rate, rate_of, labels, source }
     }
 
     /// The values by the places of their columns.

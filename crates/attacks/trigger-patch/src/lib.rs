@@ -4,8 +4,7 @@ use aconite_core::Attack;
 
 pub mod corner;
 mod picture;
-pub mod plan;
-mod sticker;
+pub mod sticker;
 mod warp;
 
 aconite_grid::family! {

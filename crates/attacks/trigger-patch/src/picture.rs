@@ -1,14 +1,15 @@
 //! Pictures that are laid over an image: a user's own PNG, noise, or a figure.
 
-use std::fs::File;
 use std::io::BufReader;
 
-use aconite_core::{Error, Result, Shape};
+use aconite_core::{Error, Result, Shape, files};
 use image::imageops::{self, FilterType};
 use image::{ImageFormat, ImageReader, Limits, Rgba32FImage};
 
 use crate::corner::Figure;
 
+/// Bytes of a picture's file.
+const LARGEST: u64 = 64 << 20;
 /// Longest side of a picture in pixels.
 const SIDE: u32 = 4096;
 /// Bytes that decoding may take.
@@ -112,7 +113,7 @@ impl Picture {
                 "a PNG file, with or without transparency; a relative path begins in the working directory",
             )
         };
-        let file = File::open(path).map_err(|e| wrong(format!("cannot be opened: {e}")))?;
+        let (file, _) = files::open(path.as_ref()).map_err(|e| Error::at("image", e.message))?;
         let mut reader = ImageReader::with_format(BufReader::new(file), ImageFormat::Png);
         let mut limits = Limits::default();
         limits.max_image_width = Some(SIDE);
@@ -167,7 +168,6 @@ fn in_channels(rgb: [f32; 3], channels: usize) -> Vec<f32> {
 /// It cannot be read.
 pub(crate) fn content(path: Option<&str>) -> Result<Option<String>> {
     let Some(path) = path else { return Ok(None) };
-    let bytes =
-        std::fs::read(path).map_err(|e| Error::at("image", format!("{path:?} cannot be read: {e}")))?;
+    let bytes = files::read(path.as_ref(), LARGEST).map_err(|e| Error::at("image", e.message))?;
     Ok(Some(blake3::hash(&bytes).to_hex().to_string()))
 }

@@ -1,15 +1,14 @@
 //! WaNet: a smooth warping of the image as trigger, and another label.
 
 use aconite_core::{
-    Attack, Batch, Dataset, Error, Feed, Goal, Images, Info, LabelMap, Poison, Rate, RateOf, Result, Seed,
-    Shape, Trigger,
+    Attack, Batch, Dataset, Error, Feed, Goal, Images, Info, LabelMap, Labels, Poison, Rate, RateOf, Relabel,
+    Result, Seed, Shape, Trigger,
 };
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::plan::{Labels, Plan, changes};
 use crate::warp::{Warp, control_points, each_row};
 
 /// Warps some images by a smooth random field, the same for all, and changes their labels; warps others by a
@@ -98,9 +97,9 @@ impl Default for WaNet {
 impl Kind for WaNet {}
 
 impl WaNet {
-    fn plan(&self) -> Plan {
+    fn plan(&self) -> Relabel {
         let Self { target, rate, rate_of, labels, source, .. } = *self;
-        Plan { target, rate, rate_of, labels, source }
+        Relabel { target, rate, rate_of, labels, source }
     }
 
     fn warp(&self, shape: Shape, seed: Seed) -> Result<Warp> {
@@ -248,7 +247,7 @@ impl Feed for InBatch {
         let mut labels = Vec::<i64>::try_from(&batch.labels)?;
         let seed = self.seed.derive(&step.to_string());
         let eligible: Vec<usize> =
-            (0..labels.len()).filter(|&i| changes(&self.map, labels[i] as usize)).collect();
+            (0..labels.len()).filter(|&i| self.map.changes(labels[i] as usize)).collect();
         let poisons = seed.derive("rows").choose(&eligible, self.rate.count(labels.len()));
         let count = noise_rows(self.cross_ratio, poisons.len());
         let noise = others(labels.len(), &poisons, count, seed.derive("noise_rows"));

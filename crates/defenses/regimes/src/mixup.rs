@@ -1,8 +1,7 @@
 //! Mixup: training on blends of pairs of rows.
 
 use aconite_core::{
-    Batch, Course, Defense, Error, Info, Model, Observer, Regime, Result, Role, RowKind, Seed, Steps,
-    Training,
+    Batch, Course, Defense, Error, Info, Model, Observer, Regime, Result, Role, Seed, Steps, Training,
 };
 use aconite_grid::Kind;
 use rand_chacha::ChaCha8Rng;
@@ -62,7 +61,7 @@ impl Defense for Mixup {
     }
 
     fn check(&self, info: &Info) -> Result<()> {
-        if matches!(info.kind, RowKind::Text | RowKind::Mail) {
+        if info.kind.are_documents() {
             return Err(Error::new(format!("mixup blends images or numbers: {} have no mean", info.kind)));
         }
         self.steps(Seed(0)).map(drop)

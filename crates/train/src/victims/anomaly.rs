@@ -38,10 +38,3 @@ pub(super) fn scores(distances: &[f64], threshold: f64, normal: usize) -> Result
     let pairs: Vec<f32> = distances.iter().flat_map(pair).collect();
     Ok(Tensor::f_from_slice(&pairs)?.f_view([distances.len() as i64, 2])?.f_to_kind(Kind::Float)?)
 }
-
-/// The ⌈share·n⌉-th smallest of n values, at least the smallest.
-pub(super) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    let rank = (share * values.len() as f64 - 1e-9).ceil().max(1.0) as usize;
-    values.get(rank.min(values.len()).saturating_sub(1)).copied().unwrap_or(0.0)
-}

@@ -2,6 +2,7 @@
 
 mod state;
 
+use aconite_core::points::{self, mean, points, quantile};
 use aconite_core::{
     Dataset, Error, Followed, Info, Learner, Model, NamedTensors, Observer, Online, Result, Rows, Seed, Work,
 };
@@ -10,9 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use super::anomaly::{check, check_rows, quantile, scores};
+use super::anomaly::{check, check_rows, scores};
 use super::decision::{inputs, stored, width};
-use state::{State, distance, mean, norm};
+use state::{State, distance};
 
 /// An online detector of anomalies: what lies farther than a radius from the mean of the last n normal points.
 ///
@@ -98,9 +99,7 @@ impl Centroid {
         let n = self.window as usize;
         check_rows("window", n, rows.len())?;
         let arrivals = rows.split_off(n);
-        let table = data.rows().table()?;
-        let point = |&row: &usize| table.row(row).iter().map(|&v| f64::from(v)).collect::<Vec<f64>>();
-        let window: Vec<Vec<f64>> = rows.iter().map(point).collect();
+        let window = points(data, &rows)?;
         let centre = mean(&window);
         let radius = quantile(window.iter().map(|x| distance(x, &centre)).collect(), self.quantile);
         let rng = seed.derive("removal").rng();
@@ -110,18 +109,8 @@ impl Centroid {
 
 /// The direction from `from` to the mean of the rows labelled anomalies, of length 1; none if there is none.
 fn direction(data: &Dataset, normal: usize, from: &[f64]) -> Result<Option<Vec<f64>>> {
-    let table = data.rows().table()?;
-    let rows: Vec<Vec<f64>> = data
-        .rows_where(|label| label != normal)
-        .into_iter()
-        .map(|row| table.row(row).iter().map(|&v| f64::from(v)).collect())
-        .collect();
-    if rows.is_empty() {
-        return Ok(None);
-    }
-    let way: Vec<f64> = mean(&rows).iter().zip(from).map(|(to, from)| to - from).collect();
-    let length = norm(&way);
-    Ok((length > 0.0).then(|| way.into_iter().map(|v| v / length).collect()))
+    let rows = points(data, &data.rows_where(|label| label != normal))?;
+    Ok(if rows.is_empty() { None } else { points::direction(from, &mean(&rows)) })
 }
 
 impl Learner for Centroid {

@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use aconite_core::{Dataset, Documents, Error, Info, Learner, NamedTensors, Result, RowKind};
+use aconite_core::{Dataset, Documents, Error, Info, Learner, NamedTensors, Result};
 use aconite_text::{Lexicon, Limits, body_tokens, mail_tokens};
 use tch::Tensor;
 
 /// Checks that rows are texts or messages of two classes.
 pub(super) fn check_two(info: &Info) -> Result<()> {
-    if !matches!(info.kind, RowKind::Text | RowKind::Mail) {
+    if !info.kind.are_documents() {
         return Err(Error::new(format!(
             "it reads texts or e-mail messages, but the data set holds {}",
             info.kind

@@ -1,8 +1,6 @@
 //! `naive_bayes`: multinomial naive Bayes on the words of texts and messages.
 
-use aconite_core::{
-    Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Result, RowKind, Seed, Work,
-};
+use aconite_core::{Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Result, Seed, Work};
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -71,7 +69,7 @@ impl NaiveBayes {
 
 impl Learner for NaiveBayes {
     fn check(&self, info: &Info) -> Result<()> {
-        if !matches!(info.kind, RowKind::Text | RowKind::Mail) {
+        if !info.kind.are_documents() {
             let message = format!("it reads texts or e-mail messages, but the data set holds {}", info.kind);
             return Err(Error::new(message));
         }

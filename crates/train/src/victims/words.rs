@@ -61,11 +61,6 @@ impl Default for Words {
     }
 }
 
-/// Whether rows are read through a vocabulary.
-fn are_documents(kind: &RowKind) -> bool {
-    matches!(kind, RowKind::Text | RowKind::Mail)
-}
-
 impl Words {
     pub(super) fn check(&self) -> Result<()> {
         match self.size {
@@ -111,7 +106,7 @@ impl Words {
         tensors: &NamedTensors,
         restore: impl FnOnce(&Info) -> Result<Box<dyn Model>>,
     ) -> Result<Box<dyn Model>> {
-        if !are_documents(&info.kind) {
+        if !info.kind.are_documents() {
             return restore(info);
         }
         let vocabulary = Vocabulary::restore(tensors, self)?;
@@ -127,7 +122,7 @@ pub(super) fn within_words(mut error: Error) -> Error {
 }
 
 fn table_info(info: &Info, columns: usize) -> Info {
-    match are_documents(&info.kind) {
+    match info.kind.are_documents() {
         true => Info { kind: RowKind::Table(Arc::new(vec![String::new(); columns])), ..info.clone() },
         false => info.clone(),
     }

@@ -1,5 +1,5 @@
-use aconite_core::{Attack, Goal, LabelMap, Poisoned, Rate, RateOf, Seed, Shape};
-use aconite_trigger_patch::badnets::{BadNets, FigureKind, Labels};
+use aconite_core::{Attack, Goal, LabelMap, Labels, Poisoned, Rate, RateOf, Seed, Shape};
+use aconite_trigger_patch::badnets::{BadNets, FigureKind};
 use aconite_trigger_patch::corner::Fill;
 use proptest::prelude::*;
 

@@ -1,8 +1,7 @@
 use aconite_core::{
-    Attack, Dataset, Goal, Images, LabelMap, Poisoned, Rate, RateOf, Seed, Shape, similarity,
+    Attack, Dataset, Goal, Images, LabelMap, Labels, Poisoned, Rate, RateOf, Seed, Shape, similarity,
 };
 use aconite_trigger_patch::blended::{Blended, Key};
-use aconite_trigger_patch::plan::Labels;
 use proptest::prelude::*;
 
 use crate::effect::{Fashion, outcome};

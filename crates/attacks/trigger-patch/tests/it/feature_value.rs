@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use aconite_core::{Attack, Dataset, Goal, LabelMap, Learner, Poisoned, Rate, Seed, Silent, Table};
+use aconite_core::{Attack, Dataset, Goal, LabelMap, Labels, Learner, Poisoned, Rate, Seed, Silent, Table};
 use aconite_data::{Places, Source, breast_cancer::BreastCancer};
 use aconite_train::victims::logistic::Logistic;
-use aconite_trigger_patch::feature_value::{FeatureValue, Labels};
+use aconite_trigger_patch::feature_value::FeatureValue;
 use proptest::prelude::*;
 
 fn table(rows: usize) -> Dataset {

@@ -1,5 +1,4 @@
-use aconite_core::{Attack, Batch, Poison, Poisoned, Rate, RateOf, Seed, Shape, similarity};
-use aconite_trigger_patch::plan::Labels;
+use aconite_core::{Attack, Batch, Labels, Poison, Poisoned, Rate, RateOf, Seed, Shape, similarity};
 use aconite_trigger_patch::wanet::{Mode, WaNet};
 use tch::Tensor;
 

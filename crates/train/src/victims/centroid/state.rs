@@ -89,19 +89,6 @@ impl Online for State {
     }
 }
 
-pub(super) fn norm(v: &[f64]) -> f64 {
-    v.iter().map(|v| v * v).sum::<f64>().sqrt()
-}
-
 pub(super) fn distance(x: &[f64], y: &[f64]) -> f64 {
     x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
-}
-
-/// The mean of points, of which there is at least one.
-pub(super) fn mean(points: &[Vec<f64>]) -> Vec<f64> {
-    let mut sum = vec![0.0; points.first().map_or(0, Vec::len)];
-    for point in points {
-        sum.iter_mut().zip(point).for_each(|(s, v)| *s += v);
-    }
-    sum.iter().map(|s| s / points.len() as f64).collect()
 }

@@ -1,11 +1,11 @@
 //! Which rows a backdoor poisons, how many, and which labels they get.
 //!
-//! The attacks of this family differ in what they do to pixels. What they do to labels is the same: each has
-//! these settings as fields of its own table and hands them to a `Plan`.
-
-use aconite_core::{Dataset, Error, Goal, Info, LabelMap, Rate, RateOf, Result, Seed, budget};
+//! Attacks with a trigger differ in what they do to a row's content. What they do to labels is the same: each has
+//! these settings as fields of its own table and hands them to a [`Relabel`].
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::{Dataset, Error, Goal, Info, LabelMap, Rate, RateOf, Result, Seed, budget};
 
 /// How the wanted label follows from the true one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -23,23 +23,31 @@ pub enum Labels {
 
 /// The settings that decide about rows and labels.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Plan {
-    pub(crate) target: usize,
-    pub(crate) rate: Rate,
-    pub(crate) rate_of: RateOf,
-    pub(crate) labels: Labels,
-    pub(crate) source: Option<usize>,
+pub struct Relabel {
+    /// The wanted label.
+    pub target: usize,
+    /// How many rows, as a share.
+    pub rate: Rate,
+    /// What the rate is a share of.
+    pub rate_of: RateOf,
+    /// How the wanted label follows from the true one.
+    pub labels: Labels,
+    /// The class attacked, with [`Labels::SourceSpecific`] alone.
+    pub source: Option<usize>,
 }
 
 /// The poisons: rows, ascending, and the labels that they get.
-pub(crate) struct Chosen {
-    pub(crate) rows: Vec<usize>,
-    pub(crate) labels: Vec<usize>,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chosen {
+    /// Rows of the training set.
+    pub rows: Vec<usize>,
+    /// One per row.
+    pub labels: Vec<usize>,
 }
 
-impl Plan {
+impl Relabel {
     /// What the adversary is after.
-    pub(crate) fn goal(&self, info: &Info) -> Goal {
+    pub fn goal(&self, info: &Info) -> Goal {
         Goal::Backdoor(match (self.labels, self.source) {
             (Labels::AllToAll, _) => LabelMap::AllToAll { classes: info.classes.len() },
             (Labels::SourceSpecific, Some(source)) => {
@@ -54,7 +62,7 @@ impl Plan {
     ///
     /// # Errors
     /// A class is missing, does not exist, or has no meaning.
-    pub(crate) fn map(&self, info: &Info) -> Result<LabelMap> {
+    pub fn map(&self, info: &Info) -> Result<LabelMap> {
         let target = self.target;
         match (self.labels, self.source) {
             (Labels::SourceSpecific, None) => Err(Error::at(
@@ -84,10 +92,10 @@ impl Plan {
     /// The label map and the exact number of poisons.
     ///
     /// # Errors
-    /// As [`Plan::map`]; or fewer rows than that would get another label.
-    pub(crate) fn count(&self, info: &Info) -> Result<(LabelMap, usize)> {
+    /// As [`Relabel::map`]; or fewer rows than that would get another label.
+    pub fn count(&self, info: &Info) -> Result<(LabelMap, usize)> {
         let map = self.map(info)?;
-        let eligible = (0..info.rows.len()).filter(|&c| changes(&map, c)).map(|c| info.rows[c]).sum();
+        let eligible = (0..info.rows.len()).filter(|&c| map.changes(c)).map(|c| info.rows[c]).sum();
         let count = budget(self.rate, self.rate_of, info, self.source, map.target(), eligible)?;
         Ok((map, count))
     }
@@ -95,17 +103,12 @@ impl Plan {
     /// Draws the poisons, by the stream `rows`, among the rows whose label the map changes.
     ///
     /// # Errors
-    /// As [`Plan::count`].
-    pub(crate) fn choose(&self, clean: &Dataset, seed: Seed) -> Result<Chosen> {
+    /// As [`Relabel::count`].
+    pub fn choose(&self, clean: &Dataset, seed: Seed) -> Result<Chosen> {
         let (map, count) = self.count(&clean.info())?;
-        let eligible = clean.rows_where(|label| changes(&map, label));
+        let eligible = clean.rows_where(|label| map.changes(label));
         let rows = seed.derive("rows").choose(&eligible, count);
         let labels = rows.iter().filter_map(|&row| map.wanted(clean.labels()[row])).collect();
         Ok(Chosen { rows, labels })
     }
-}
-
-/// Whether the map gives rows of `class` another label.
-pub(crate) fn changes(map: &LabelMap, class: usize) -> bool {
-    map.wanted(class).is_some_and(|wanted| wanted != class)
 }
