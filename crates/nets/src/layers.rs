@@ -121,3 +121,18 @@ impl Linear {
 pub fn mean_pool(map: &Tensor) -> Tensor {
     map.mean_dim([2i64, 3].as_slice(), false, map.kind())
 }
+
+/// The maximum of each 2×2 square of a map B×C×H×W, as B×C×⌊H/2⌋×⌊W/2⌋.
+pub fn max_pool(map: &Tensor) -> Tensor {
+    if map.requires_grad() {
+        return map.max_pool2d_default(2);
+    }
+    // Without a gradient nobody asks where a maximum was. Comparing whole views needs no index of it, and on
+    // maps of few channels takes a fourth of the time; in `lenet` the pooling was 40 % of a forward pass.
+    let size = map.size();
+    let halves = |map: &Tensor, dim: i64| {
+        let end = size[dim as usize] / 2 * 2;
+        map.slice(dim, 0, end, 2).maximum(&map.slice(dim, 1, end, 2))
+    };
+    halves(&halves(map, 2), 3)
+}

@@ -5,6 +5,7 @@ use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::layers::max_pool;
 use crate::staged::Staged;
 use crate::{Conv, Kernel, Linear, Net, Network, Params, at_least};
 
@@ -40,8 +41,8 @@ impl Net for LeNet {
         let fc2 = Linear::new(params, "fc2", 120, 84)?;
         Ok(Box::new(
             Staged::new(Linear::new(params, "head", 84, classes as i64)?)
-                .stage("conv1", move |x, mode| conv1.forward(x, mode).max_pool2d_default(2).relu())
-                .stage("conv2", move |x, mode| conv2.forward(x, mode).max_pool2d_default(2).relu())
+                .stage("conv1", move |x, mode| max_pool(&conv1.forward(x, mode)).relu())
+                .stage("conv2", move |x, mode| max_pool(&conv2.forward(x, mode)).relu())
                 .pool(move |x, mode| {
                     let x = fc1.forward(&x.flatten(1, -1), mode).relu();
                     fc2.forward(&x, mode).relu()

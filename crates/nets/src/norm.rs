@@ -3,6 +3,7 @@
 use aconite_core::Result;
 use tch::Tensor;
 
+use crate::layers::max_pool;
 use crate::{Conv, Kernel, Mode, Params, Start};
 
 /// Weight of a batch in the running statistics, as in PyTorch.
@@ -90,7 +91,7 @@ impl ConvNorm {
     /// Convolves, normalises, takes the maximum of each 2×2 square, ReLU. The two commute, and in this order
     /// the ReLU touches a quarter of the elements.
     pub fn pooled(&self, input: &Tensor, mode: Mode) -> Tensor {
-        self.forward(input, mode).max_pool2d_default(2).relu_()
+        max_pool(&self.forward(input, mode)).relu_()
     }
 }
 

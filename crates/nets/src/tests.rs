@@ -228,3 +228,17 @@ fn the_spread_of_resnet9_s_weights_is_pytorch_s() {
         assert!((a / b - 1.0).abs() < 0.09, "{ours:?}");
     }
 }
+
+#[test]
+fn pooling_without_a_gradient_is_pooling() {
+    for side in [2, 3, 5, 8] {
+        for map in [noise(Shape { channels: 3, height: side + 1, width: side }, 2), images(COLOUR, 2)] {
+            for map in [map.to_kind(Kind::BFloat16), map.contiguous(), map] {
+                let traced = map.copy().set_requires_grad(true);
+                let (plain, with_gradient) = (layers::max_pool(&map), layers::max_pool(&traced));
+                assert!(with_gradient.requires_grad() && !plain.requires_grad());
+                assert_eq!(plain, with_gradient.detach());
+            }
+        }
+    }
+}

@@ -5,7 +5,7 @@ use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::layers::mean_pool;
+use crate::layers::{max_pool, mean_pool};
 use crate::norm::ConvNorm;
 use crate::staged::Staged;
 use crate::{Kernel, Linear, Net, Network, Params, at_least};
@@ -54,7 +54,7 @@ impl Net for Vgg11 {
         for (name, layers, pools) in groups {
             net = net.stage(name, move |x, mode| {
                 let x = layers.iter().fold(x.shallow_clone(), |x, layer| layer.relu(&x, mode));
-                if pools { x.max_pool2d_default(2) } else { x }
+                if pools { max_pool(&x) } else { x }
             });
         }
         Ok(Box::new(net))
