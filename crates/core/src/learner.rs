@@ -9,8 +9,13 @@ use crate::{Course, Dataset, Error, Info, Network, Result, Rows, Seed};
 /// Tensors by name, as they go into and come out of a safetensors file.
 pub type NamedTensors = BTreeMap<String, Tensor>;
 
+/// The same tensors under the same names; no number is copied.
+pub fn shared(tensors: &NamedTensors) -> NamedTensors {
+    tensors.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()
+}
+
 /// Something that learns from a data set.
-pub trait Learner {
+pub trait Learner: Sync {
     /// Checks the settings against the data before anything runs.
     ///
     /// # Errors

@@ -43,7 +43,7 @@ pub use federated::{
 pub use goal::{AsrScope, Goal, LabelMap};
 pub use learner::{
     Cutoffs, Followed, Learner, Model, NamedTensors, Observer, Online, Relearns, Samples, Silent, Sorted,
-    Work, best_class,
+    Work, best_class, shared,
 };
 pub use network::{Mode, Network};
 pub use origin::Origins;

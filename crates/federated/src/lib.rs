@@ -5,6 +5,7 @@
 //! clients send are families of their own.
 
 mod common;
+mod crew;
 mod flat;
 mod rounds;
 mod server;

@@ -4,10 +4,11 @@ use std::time::Instant;
 
 use aconite_core::{
     Aggregator, All, Attack, Course, Dataset, Error, Learner, Member, Mixing, NamedTensors, Own, Pace,
-    Poisoned, Result, Seed, Silent, UpdateAttack,
+    Poisoned, Result, Seed, Silent, UpdateAttack, shared,
 };
 use tch::{Kind, Tensor};
 
+use crate::crew::side_by_side;
 use crate::server::{Server, check_rule};
 use crate::{Common, Layout, Local, Partition, Sees};
 
@@ -45,7 +46,7 @@ pub struct Trainer<'a> {
     /// Rows per step.
     pub batch_size: usize,
     /// Learning rate in a round of so many.
-    pub lr: &'a dyn Fn(usize, usize) -> f64,
+    pub lr: &'a (dyn Fn(usize, usize) -> f64 + Sync),
 }
 
 impl std::fmt::Debug for Trainer<'_> {
@@ -193,22 +194,18 @@ impl Federation<'_> {
         let global = server.layout.tensors(&server.weights)?;
         let n = clients.len() as i64;
         let matrix = Tensor::f_empty([n, server.layout.numbers()], (Kind::Float, server.weights.device()))?;
-        for (place, (&client, &attacks)) in clients.iter().zip(&attacking).enumerate() {
-            let own = match poisoned[client].as_ref().filter(|_| attacks) {
-                Some(poisoned) => {
-                    self.trained(&global, poisoned, None, round, seed.derive(&client.to_string()))?
-                }
-                None => self.trained(
-                    &global,
-                    self.data,
-                    Some(&parts[client]),
-                    round,
-                    seed.derive(&client.to_string()),
-                )?,
+        let layout = &server.layout;
+        let given = || (shared(&global), server.weights.shallow_clone(), matrix.shallow_clone());
+        side_by_side(clients.len(), given, |(global, weights, matrix), place| {
+            let client = clients[place];
+            let seed = seed.derive(&client.to_string());
+            let own = match poisoned[client].as_ref().filter(|_| attacking[place]) {
+                Some(poisoned) => self.trained(global, poisoned, None, round, seed)?,
+                None => self.trained(global, self.data, Some(&parts[client]), round, seed)?,
             };
-            let update = server.layout.flat(&own)?.f_sub(&server.weights)?;
-            matrix.f_get(place as i64)?.f_copy_(&update)?;
-        }
+            let update = layout.flat(&own)?.f_sub(weights)?;
+            Ok(matrix.f_get(place as i64)?.f_copy_(&update)?)
+        })?;
         self.falsify(&matrix, &attacking, server, seed)?;
         let weights = self.aggregate(&matrix, &clients, round, server, seed)?;
         Ok(Round { round, clients, attacking, weights, seconds: begun.elapsed().as_secs_f64() })

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use aconite_core::{
     Batch, Course, Dataset, Error, Feed, Info, Learner, Mode, Model, NamedTensors, Network, Observer, Pace,
-    Part, Plain, Result, RowKind, Seed, Shape, Steps, Work,
+    Part, Plain, Result, RowKind, Seed, Shape, Steps, Work, shared,
 };
 use aconite_nets::{Net, Params};
 use tch::{Kind, Tensor, no_grad};
@@ -94,7 +94,7 @@ impl SgdLearner {
             return Ok(model);
         }
         let mut params = match course.start {
-            Some(start) => Params::stored(copies(start)),
+            Some(start) => Params::stored(shared(start)),
             None => Params::fresh(seed.derive("init")),
         };
         let network = self.net.build(&mut params, self.shape(&data.info())?, data.num_classes())?;
@@ -149,7 +149,7 @@ impl SgdLearner {
         if head.is_empty() {
             return Err(Error::new("this net has no head of its own that could be trained alone"));
         }
-        let mut tensors = copies(start);
+        let mut tensors = shared(start);
         let drawn = fresh.tensors();
         for name in &head {
             tensors.extend(drawn.get(name).map(|weight| (name.clone(), weight.shallow_clone())));
@@ -225,10 +225,6 @@ struct Descent<'a> {
     seams: &'a mut dyn Steps,
     /// From a batch to its logits.
     pass: &'a dyn Fn(&mut dyn Steps, &Tensor, Mode) -> Tensor,
-}
-
-fn copies(tensors: &NamedTensors) -> NamedTensors {
-    tensors.iter().map(|(name, t)| (name.clone(), t.shallow_clone())).collect()
 }
 
 /// One image of zeros.
@@ -314,7 +310,7 @@ impl Learner for SgdLearner {
     }
 
     fn restore(&self, info: &Info, tensors: &NamedTensors) -> Result<Box<dyn Model>> {
-        let mut params = Params::stored(copies(tensors));
+        let mut params = Params::stored(shared(tensors));
         let network = self.net.build(&mut params, self.shape(info)?, info.classes.len())?;
         let vocabulary = self.net.reads().map(|reading| Vocabulary::restore(tensors, reading)).transpose()?;
         Ok(Box::new(NetModel::new(network, params, self.train.precision).reading(vocabulary)))

@@ -166,6 +166,17 @@ fn a_kept_state_goes_on_to_the_same_bits() {
     assert_eq!(counts, [0, 0, 0, 2, 2, 2, 2, 2, 2, 0, 0, 0]);
 }
 
+#[test]
+fn clients_trained_side_by_side_come_to_the_same_bits() {
+    let data = split();
+    let common = Common { rounds: 3, ..small(0) };
+    let alone = run(&data, &common, &FedAvg::default(), None, &Mean::default(), None);
+    aconite_train::set_threads(3);
+    let together = run(&data, &common, &FedAvg::default(), None, &Mean::default(), None);
+    aconite_train::set_threads(1);
+    assert!(alone.model.iter().all(|(name, tensor)| *tensor == together.model[name]));
+}
+
 // What was seen: accuracy 0.765, success 0.955.
 #[test]
 fn a_backdoor_in_the_rows_of_clients_reaches_the_global_model() {
