@@ -37,21 +37,13 @@ impl Subspace {
 
     /// How far each row of an f64 N×D lies from the subspace: ‖(I − PPᵀ)(x − c)‖, or its square.
     pub(super) fn far(&self, rows: &Tensor) -> Result<Vec<f64>> {
-        let squares = residuals(rows, &self.centre, &self.basis)?.f_square()?.f_sum_dim_intlist(
-            [1i64].as_slice(),
-            false,
-            Kind::Double,
-        )?;
+        let moved = rows.f_sub(&self.centre)?;
+        let inside = moved.f_matmul(&self.basis)?.f_matmul(&self.basis.f_tr()?)?;
+        let squares = moved.f_sub(&inside)?.f_square()?;
+        let squares = squares.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Double)?;
         let far = if self.squared { squares } else { squares.f_sqrt()? };
         Ok(Vec::<f64>::try_from(far)?)
     }
-}
-
-/// (I − PPᵀ)(x − c) for the rows x of an f64 N×D.
-pub(super) fn residuals(rows: &Tensor, centre: &Tensor, basis: &Tensor) -> Result<Tensor> {
-    let moved = rows.f_sub(centre)?;
-    let inside = moved.f_matmul(basis)?.f_matmul(&basis.f_tr()?)?;
-    Ok(moved.f_sub(&inside)?)
 }
 
 impl Model for Subspace {
