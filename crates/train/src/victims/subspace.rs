@@ -91,8 +91,8 @@ pub(super) fn check_settings(
         Some(period) if period < 3 => {
             Err(Error::at("period", format!("a period of {period} rows is too short: 3 or more")))
         }
-        Some(period) => check_rows("period", period as usize, rows).map(|()| normal),
-        None => check_rows("kind", 3, rows).map(|()| normal),
+        Some(period) => check_rows(Some("period"), period as usize, rows).map(|()| normal),
+        None => check_rows(None, 3, rows).map(|()| normal),
     }
 }
 
@@ -106,7 +106,7 @@ pub(super) fn learn(
 ) -> Result<Subspace> {
     let rows = data.rows_of(normal);
     let size = period.map_or(rows.len(), |period| period as usize);
-    check_rows(if period.is_some() { "period" } else { "kind" }, size.max(3), rows.len())?;
+    check_rows(period.map(|_| "period"), size.max(3), rows.len())?;
     let mut periods = rows.chunks_exact(size);
     let total = periods.len();
     let first = periods.next().ok_or_else(|| Error::new("no training row is labelled normal"))?;
