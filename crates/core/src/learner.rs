@@ -22,7 +22,7 @@ pub trait Learner: Sync {
     /// Names the setting, its value and the range.
     fn check(&self, info: &Info) -> Result<()>;
 
-    /// Learns. The streams `init`, `batches` and `augment` below `seed` are the only randomness.
+    /// Learns. The streams `init`, `batches`, `augment` and `removal` below `seed` are the only randomness.
     ///
     /// # Errors
     /// The numbers stopped being finite, or libtorch refused.

@@ -50,7 +50,7 @@ pub use origin::Origins;
 pub use poisoned::{Added, Poison, Poisoned, Target, Truth};
 pub use rate::{Rate, RateOf, budget};
 pub use relabel::{Chosen, Labels, Relabel};
-pub use removal::{MAD_SCALE, Removal, median_and_mad};
+pub use removal::{MAD_SCALE, Removal, median_and_mad, median_and_mad_in};
 pub use rows::{Documents, Images, RowKind, Rows, Shape, Table};
 pub use seed::Seed;
 pub use steps::{Batch, Course, Feed, Pace, Part, Plain, Steps};

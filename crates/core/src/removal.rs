@@ -68,16 +68,26 @@ fn mark(group: &[usize], removed: &mut [bool], goes: impl Fn(usize) -> bool) {
 /// The median and the median absolute deviation from it; the mean of the middle two for an even number, 0 and 0
 /// of nothing.
 pub fn median_and_mad(values: &[f64]) -> (f64, f64) {
-    let center = median(values.to_vec());
-    (center, median(values.iter().map(|v| (v - center).abs()).collect()))
+    median_and_mad_in(&mut values.to_vec())
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
+/// As [`median_and_mad`], for values that are not needed any more: they are overwritten, and nothing is allocated.
+pub fn median_and_mad_in(values: &mut [f64]) -> (f64, f64) {
+    let center = median(values);
+    values.iter_mut().for_each(|value| *value = (*value - center).abs());
+    (center, median(values))
+}
+
+fn median(values: &mut [f64]) -> f64 {
     let n = values.len();
-    match n {
-        0 => 0.0,
-        _ => (values[(n - 1) / 2] + values[n / 2]) / 2.0,
+    if n == 0 {
+        return 0.0;
+    }
+    let (below, upper, _) = values.select_nth_unstable_by(n / 2, f64::total_cmp);
+    let upper = *upper;
+    match n % 2 {
+        1 => upper,
+        _ => (below.iter().copied().fold(f64::NEG_INFINITY, f64::max) + upper) / 2.0,
     }
 }
 
@@ -104,6 +114,7 @@ mod tests {
         // Median 2.5; deviations 1.5 .5 .5 1.5 97.5 7.5, their median 1.5; 2.5 + 3·1.4826·1.5 = 9.17.
         assert_eq!(gone(Removal::Mad(3.0), &all), [4]);
         assert_eq!(median_and_mad(&SCORES), (2.5, 1.5));
+        assert_eq!(median_and_mad(&SCORES[..3]), (2.0, 1.0));
         assert_eq!(median_and_mad(&[]), (0.0, 0.0));
     }
 

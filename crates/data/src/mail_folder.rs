@@ -35,7 +35,9 @@ impl Default for MailFolder {
     }
 }
 
-impl Kind for MailFolder {}
+impl Kind for MailFolder {
+    const VERSION: u32 = 2;
+}
 
 fn is_message(name: &str) -> std::result::Result<bool, String> {
     Ok(name != "cmds")

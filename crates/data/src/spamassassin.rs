@@ -39,7 +39,9 @@ impl Default for Spamassassin {
     }
 }
 
-impl Kind for Spamassassin {}
+impl Kind for Spamassassin {
+    const VERSION: u32 = 2;
+}
 
 const HINT: &str = "unpack the archives of spamassassin.apache.org/old/publiccorpus into \
                     $ACONITE_DATA/spamassassin/, or name those you have in `folders`";

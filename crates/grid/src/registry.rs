@@ -23,7 +23,8 @@ pub trait Kind: Default + Serialize + DeserializeOwned + JsonSchema + 'static {
     /// Raise it when the same settings give another result than before: stored results of the older
     /// version no longer count.
     const VERSION: u32 = 1;
-    /// The key that holds kinds of the same section, if there is one. They are resolved as the section itself is, with their own defaults and errors.
+    /// The key that holds kinds of the same section, if there is one. They are resolved as the section itself is, with
+    /// their own defaults and errors.
     const NESTED: Option<Nested> = None;
 }
 

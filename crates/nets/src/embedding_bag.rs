@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::staged::Staged;
-use crate::words::{Embedding, check_sizes};
+use crate::words::{Embedding, check_product, check_sizes};
 use crate::{Linear, Net, Network, Params, Reading};
 
 /// The mean of the vectors of a text's words, and a linear layer on it.
@@ -27,7 +27,7 @@ pub struct EmbeddingBag {
     /// Words of a text that are read, at least 1; what follows is left out.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub length: u32,
-    /// Numbers per word, at least 1.
+    /// Numbers per word, at least 1; at most 10⁸ for all words of the vocabulary.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub dim: u32,
 }
@@ -44,11 +44,17 @@ impl EmbeddingBag {
     fn reading(&self) -> Reading {
         Reading { vocabulary: self.vocabulary as usize, length: self.length as usize }
     }
+
+    fn sizes(&self) -> Result<()> {
+        let Self { vocabulary, length, dim } = *self;
+        check_sizes(&[("vocabulary", vocabulary), ("length", length), ("dim", dim)])?;
+        check_product(&[("vocabulary", vocabulary.into()), ("dim", dim.into())])
+    }
 }
 
 impl Net for EmbeddingBag {
     fn check(&self, _: Shape, _: usize, _: tch::Kind) -> Result<()> {
-        check_sizes(&[("vocabulary", self.vocabulary), ("length", self.length), ("dim", self.dim)])
+        self.sizes()
     }
 
     fn reads(&self) -> Option<Reading> {
@@ -56,6 +62,7 @@ impl Net for EmbeddingBag {
     }
 
     fn build(&self, params: &mut Params, _: Shape, classes: usize) -> Result<Box<dyn Network>> {
+        self.sizes()?;
         let dim = i64::from(self.dim);
         let embedding = Embedding::new(params, self.reading(), dim, dim * dim)?;
         let net = Staged::new(Linear::new(params, "head", dim, classes as i64)?);

@@ -1,6 +1,10 @@
 //! Layers: their weights, and the one operation that uses them.
 
+use std::cell::RefCell;
+
 use aconite_core::Result;
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
 use tch::Tensor;
 
 use crate::{Mode, Params, Start, macs};
@@ -114,6 +118,32 @@ impl Linear {
         let out = input.linear(&weight, Some(&bias));
         macs::count(&out, weight.size()[1]);
         out
+    }
+}
+
+/// Dropout: numbers that are left out of a training step.
+pub(crate) struct Dropout {
+    share: f64,
+    draws: RefCell<ChaCha8Rng>,
+}
+
+impl Dropout {
+    /// With the probability `share`, in [0, 1). The draws have a seed of their own from the stream of the weights, so
+    /// that they depend on nothing but the passes before; ask for it behind all weights.
+    pub(crate) fn new(params: &mut Params, share: f64) -> Self {
+        Self { share, draws: RefCell::new(params.seed().rng()) }
+    }
+
+    /// In training each number is 0 with the probability p, else divided by 1 − p; in inference they stay as they are.
+    pub(crate) fn forward(&self, input: &Tensor, mode: Mode) -> Tensor {
+        if !mode.train || self.share == 0.0 {
+            return input.shallow_clone();
+        }
+        let mut draws = self.draws.borrow_mut();
+        let kept = (1.0 / (1.0 - self.share)) as f32;
+        let factor = |_| if draws.random::<f64>() < self.share { 0.0 } else { kept };
+        let factors: Vec<f32> = (0..input.numel()).map(factor).collect();
+        input * Tensor::from_slice(&factors).view(input.size().as_slice()).to_kind(mode.kind)
     }
 }
 

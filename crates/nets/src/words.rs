@@ -17,11 +17,27 @@ pub struct Reading {
 /// Numbers that a vocabulary, a length or a layer of these nets may have at most.
 const MOST: u32 = 1_000_000;
 
+/// Numbers that a layer of these nets may hold at most.
+const LARGEST: u64 = 100_000_000;
+
 /// Checks sizes by the names of their settings.
 pub(crate) fn check_sizes(sizes: &[(&str, u32)]) -> Result<()> {
     match sizes.iter().find(|(_, size)| !(1..=MOST).contains(size)) {
         Some((key, size)) => Err(Error::at(key, format!("{size} is out of range: 1 to {MOST}"))),
         None => Ok(()),
+    }
+}
+
+/// Checks how many numbers a layer holds: the product of these settings, the first of which the error is about.
+pub(crate) fn check_product(factors: &[(&str, u64)]) -> Result<()> {
+    let product = factors.iter().fold(1u64, |product, (_, factor)| product.saturating_mul(*factor));
+    match factors.first() {
+        Some((key, _)) if product > LARGEST => {
+            let names: Vec<&str> = factors.iter().map(|(name, _)| *name).collect();
+            let message = format!("{} is {product}, above {LARGEST}", names.join(" · "));
+            Err(Error::at(key, message).hint(format!("lower {}", names.join(" or "))))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -73,18 +73,20 @@ pub(crate) fn chunk_tokens(
     if at > 0 {
         word_tokens(&chunk[..at], prefix, limits, made, each);
     }
-    let mut put = |parts: [&str; 3]| {
-        made.clear();
-        made.extend(parts);
-        each(made);
-    };
-    put([prefix, "proto:", scheme]);
+    give(&[prefix, "proto:", scheme], made, each);
     let rest = if start == "www." { &chunk[at..] } else { &chunk[at + start.len()..] };
     for part in rest.split(['/', ';', '?', ':', '@', '&', '=', '+', ',', '$', '.', '"', '\'', '<', '>']) {
         if !part.is_empty() {
-            put([prefix, "url:", part]);
+            give(&[prefix, "url:", part], made, each);
         }
     }
+}
+
+/// Gives the token that is made of `parts`. `made` is for making it in.
+pub(crate) fn give(parts: &[&str], made: &mut String, each: &mut dyn FnMut(&str)) {
+    made.clear();
+    made.extend(parts.iter().copied());
+    each(made);
 }
 
 fn word_tokens(word: &str, prefix: &str, limits: Limits, made: &mut String, each: &mut dyn FnMut(&str)) {
@@ -96,13 +98,8 @@ fn word_tokens(word: &str, prefix: &str, limits: Limits, made: &mut String, each
     if length < limits.shortest {
         return;
     }
-    let mut put = |parts: [&str; 3]| {
-        made.clear();
-        made.extend(parts);
-        each(made);
-    };
     if length <= limits.longest {
-        return if prefix.is_empty() { each(word) } else { put([prefix, word, ""]) };
+        return if prefix.is_empty() { each(word) } else { give(&[prefix, word], made, each) };
     }
     if length < LONGEST_ADDRESS
         && let Some((name, domain)) = word.split_once('@')
@@ -110,17 +107,11 @@ fn word_tokens(word: &str, prefix: &str, limits: Limits, made: &mut String, each
         && !domain.is_empty()
         && !domain.contains('@')
     {
-        put([prefix, "email name:", name]);
-        return put([prefix, "email addr:", domain]);
+        give(&[prefix, "email name:", name], made, each);
+        return give(&[prefix, "email addr:", domain], made, each);
     }
-    let first = word.chars().next().unwrap_or_default();
-    made.clear();
-    made.push_str(prefix);
-    made.push_str("skip:");
-    made.push(first);
-    made.push(' ');
-    made.push_str(&(length / 10 * 10).to_string());
-    each(made);
+    let first = word.chars().next().map_or(0, char::len_utf8);
+    give(&[prefix, "skip:", &word[..first], " ", &(length / 10 * 10).to_string()], made, each);
 }
 
 #[cfg(test)]

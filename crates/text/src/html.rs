@@ -22,11 +22,12 @@ const LONGEST_NAME: usize = 10;
 pub fn strip(html: &str) -> String {
     let mut text = String::with_capacity(html.len() / 2);
     let mut rest = html;
+    let mut open = Open::default();
     while let Some(at) = rest.find(['<', '&']) {
         text.push_str(&rest[..at]);
         rest = &rest[at..];
         rest = match rest.starts_with('<') {
-            true => tag(rest, &mut text),
+            true => tag(rest, &mut text, &mut open),
             false => character(rest, &mut text),
         };
     }
@@ -34,12 +35,22 @@ pub fn strip(html: &str) -> String {
     text
 }
 
+/// Ends that were looked for and are not there, so that they are not looked for again.
+#[derive(Default)]
+struct Open {
+    comment: bool,
+    /// By the places in [`SILENT`].
+    silent: [bool; SILENT.len()],
+}
+
 /// Reads the tag or comment that `rest` begins with; gives what follows.
-fn tag<'a>(rest: &'a str, text: &mut String) -> &'a str {
+fn tag<'a>(rest: &'a str, text: &mut String, open: &mut Open) -> &'a str {
     if let Some(comment) = rest.strip_prefix("<!--") {
         text.push(' ');
         // A comment that never ends hides nothing.
-        return comment.find("-->").map_or(comment, |end| &comment[end + 3..]);
+        let end = if open.comment { None } else { comment.find("-->") };
+        open.comment = end.is_none();
+        return end.map_or(comment, |end| &comment[end + 3..]);
     }
     let is_tag = rest[1..].starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?'));
     if !is_tag {
@@ -56,14 +67,17 @@ fn tag<'a>(rest: &'a str, text: &mut String) -> &'a str {
         inside.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
             && !inside[name.len()..].starts_with(|c: char| c.is_ascii_alphanumeric())
     };
-    match SILENT.iter().find(|name| is(name)) {
-        Some(name) => past_end(after, name),
+    match SILENT.iter().zip(&mut open.silent).find(|(name, open)| !**open && is(name)) {
+        Some((name, open)) => past_end(after, name).unwrap_or_else(|| {
+            *open = true;
+            after
+        }),
         None => after,
     }
 }
 
-/// What follows `</name…>`; everything, if there is no such end.
-fn past_end<'a>(after: &'a str, name: &str) -> &'a str {
+/// What follows `</name…>`, if there is such an end.
+fn past_end<'a>(after: &'a str, name: &str) -> Option<&'a str> {
     let mut from = 0;
     while let Some(at) = after[from..].find("</") {
         let start = from + at + 2;
@@ -71,11 +85,11 @@ fn past_end<'a>(after: &'a str, name: &str) -> &'a str {
             .get(..name.len())
             .is_some_and(|n| n.eq_ignore_ascii_case(name.as_bytes()))
         {
-            return after[start..].find('>').map_or("", |end| &after[start + end + 1..]);
+            return Some(after[start..].find('>').map_or("", |end| &after[start + end + 1..]));
         }
         from = start;
     }
-    after
+    None
 }
 
 /// Keeps the addresses on the web that stand in a tag.
@@ -146,7 +160,29 @@ mod tests {
         assert_eq!(words("a <b"), ["a"]);
         assert_eq!(words("a <!-- b c"), ["a", "b", "c"]);
         assert_eq!(words("a <script> b"), ["a", "b"]);
+        assert_eq!(
+            words("<style>a</style>b<style>c<script>d</script>e<style>f<!-- g --><!-- h"),
+            ["b", "c", "e", "f", "h"]
+        );
         assert_eq!(words("&#xD800; &#99999999999; &"), ["&#xD800;", "&#99999999999;", "&"]);
         assert_eq!(words("<script>a</é</script>b"), ["b"]);
+    }
+
+    /// By the square of the length they would take hours.
+    #[test]
+    fn five_megabytes_of_what_never_ends_are_read() {
+        const SIZE: usize = 5 << 20;
+        for (piece, left) in [
+            ("<!-- a ", "a"),
+            ("<script>a ", "a"),
+            ("<style>a </ ", "a"),
+            ("<STYLE x><script>a<!--", "a"),
+            ("<a </ & ", ""),
+            ("< &# ", "<"),
+            ("<a ://", "://<a"),
+        ] {
+            let text = strip(&piece.repeat(SIZE / piece.len()));
+            assert_eq!(text.split_whitespace().next().unwrap_or_default(), left, "{piece}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Numbers for tokens.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use hashbrown::HashMap;
@@ -59,6 +60,18 @@ impl Lexicon {
         self.tokens.get(number as usize).map_or("", |token| token)
     }
 
+    /// The numbers of the `most` tokens with the largest `count`, the largest first; of equal ones the first by letters.
+    pub fn most_held(&self, most: usize, count: impl Fn(u32) -> usize) -> Vec<u32> {
+        let mut order: Vec<u32> = (0..self.len() as u32).collect();
+        let rank = |&number: &u32| (Reverse(count(number)), self.token(number));
+        if (1..order.len()).contains(&most) {
+            order.select_nth_unstable_by(most, |a, b| rank(a).cmp(&rank(b)));
+        }
+        order.truncate(most);
+        order.sort_unstable_by(|a, b| rank(a).cmp(&rank(b)));
+        order
+    }
+
     /// All tokens, in the order of their numbers.
     pub fn tokens(&self) -> impl ExactSizeIterator<Item = &str> {
         self.tokens.iter().map(|token| &**token)
@@ -97,6 +110,9 @@ mod tests {
         assert_eq!(set("c b c"), [2, 0]);
         assert_eq!((lexicon.len(), lexicon.token(2), lexicon.find("a")), (3, "c", Some(1)));
         assert_eq!((lexicon.token(9), lexicon.find("d")), ("", None));
+        let held = |most| lexicon.most_held(most, |number| [2, 2, 5][number as usize]);
+        assert_eq!((held(0), held(1), held(2)), (vec![], vec![2], vec![2, 1]), "a before b");
+        assert_eq!((held(3), held(9)), (vec![2, 1, 0], vec![2, 1, 0]));
         let again: Lexicon = lexicon.tokens().collect();
         assert_eq!(again.find("c"), Some(2));
     }

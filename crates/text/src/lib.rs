@@ -5,6 +5,7 @@
 //! builds without libtorch. Whatever bytes it is given, it gives tokens and does not panic.
 
 mod body;
+mod hostile;
 mod html;
 mod lexicon;
 mod mail;

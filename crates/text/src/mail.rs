@@ -7,12 +7,10 @@ use mail_parser::{
     Address, ContentType, Header, HeaderName, HeaderValue, Message, MessageParser, MessagePart, PartType,
 };
 
-use crate::body::{Limits, body_tokens, chunk_tokens, chunks};
+use crate::body::{Limits, body_tokens, chunk_tokens, chunks, give};
+use crate::hostile::is_hostile;
 use crate::html::strip;
 
-/// Most bytes of a message with messages in it that is parsed as MIME. Each of them may hold the next in itself, and
-/// what the parser makes goes as deep as they do, one stack frame after the other.
-const MOST_NESTED: usize = 16 << 10;
 /// Messages within messages that are looked into.
 const DEEPEST: usize = 8;
 
@@ -70,21 +68,12 @@ pub fn head(raw: &[u8]) -> &[u8] {
     raw.get(..start).unwrap_or(raw)
 }
 
-/// The parsed message; `None` if there is nothing that looks like one.
+/// The parsed message; `None` if there is nothing that looks like one, or what must not be parsed.
 fn parse(raw: &[u8]) -> Option<Message<'_>> {
-    if raw.len() > MOST_NESTED && may_nest(raw) {
+    if is_hostile(raw) {
         return None;
     }
     PARSER.parse(raw).filter(|message| message.parts.iter().any(is_something))
-}
-
-/// Whether one of the types `message/…` or `…/digest` is named.
-fn may_nest(raw: &[u8]) -> bool {
-    let is = |word: &[u8], name: &[u8]| word.get(..name.len()).is_some_and(|w| w.eq_ignore_ascii_case(name));
-    raw.iter().enumerate().filter(|(_, byte)| **byte == b'/').any(|(at, _)| {
-        let (before, after) = (raw[..at].trim_ascii_end(), raw[at + 1..].trim_ascii_start());
-        is(&before[before.len().saturating_sub(7)..], b"message") || is(after, b"digest")
-    })
 }
 
 fn is_something(part: &MessagePart<'_>) -> bool {
@@ -137,11 +126,7 @@ struct Tokens<'a> {
 
 impl Tokens<'_> {
     fn put(&mut self, parts: &[&str]) {
-        self.made.clear();
-        for part in parts {
-            self.made.push_str(part);
-        }
-        (self.each)(&self.made);
+        give(parts, &mut self.made, self.each);
     }
 
     fn lower(&mut self, prefix: &str, value: &str) {

@@ -239,11 +239,8 @@ impl Learner for SgdLearner {
         self.schedule.check(self.train.epochs.get() as usize)?;
         let shape = self.shape(info)?;
         if matches!(info.kind, RowKind::Table(_)) && !self.net.takes_tables() {
-            return Err(Error::at(
-                "kind",
-                format!("this net reads images, but the data set holds {}", info.kind),
-            )
-            .hint("mlp and linear read tables"));
+            let message = format!("this net reads images, but the data set holds {}", info.kind);
+            return Err(Error::new(message).hint("mlp and linear read tables"));
         }
         if let (Some(augment), false) = (self.train.augment.first(), matches!(info.kind, RowKind::Image(_))) {
             let what = if self.net.reads().is_some() { "words" } else { "numbers" };

@@ -5,8 +5,8 @@ use tch::{Device, Kind, Tensor};
 
 use crate::vocabulary::Vocabulary;
 
-/// Images as one u8 tensor N×H×W×C, a table as one f32 tensor N×D, or words as one i64 tensor N×L, gathered a batch at a time; labels as
-/// i64.
+/// Images as one u8 tensor N×H×W×C, a table as one f32 tensor N×D, or words as one i64 tensor N×L, gathered a batch at a
+/// time; labels as i64.
 #[derive(Debug)]
 pub struct Resident {
     rows: Tensor,
@@ -101,8 +101,9 @@ pub fn images(pixels: &Tensor, shape: Shape) -> Result<Images> {
     Images::new(shape, Vec::<u8>::try_from(planar.f_flatten(0, -1)?)?)
 }
 
-/// What a network takes of u8 or f32 pixels B×H×W×C in 0–255, or of a table B×D; differentiable. Of images: B×C×H×W with channels-last strides, values x/127.5 − 1 in [−1, 1]; of a
-/// table its B×D numbers as they are; of words their numbers, i64 B×L.
+/// What a network takes of u8 or f32 pixels B×H×W×C in 0–255, or of a table B×D; differentiable. Of images: B×C×H×W
+/// with channels-last strides, values x/127.5 − 1 in [−1, 1]; of a table its B×D numbers as they are; of words their
+/// numbers, i64 B×L.
 ///
 /// The scale is fixed. Statistics of the training set would let an attack shift the inputs of its clean twin.
 pub fn input(batch: &Tensor, kind: Kind) -> Tensor {

@@ -1,10 +1,8 @@
 //! Lists of words.
 
-use std::cmp::Reverse;
-
 use aconite_core::{Documents, Error, Result, files};
-use aconite_text::Limits;
-use hashbrown::{HashMap, HashSet};
+use aconite_text::{Lexicon, Limits};
+use hashbrown::HashSet;
 
 use crate::letters::pieces;
 
@@ -19,15 +17,16 @@ fn is_word(piece: &str) -> bool {
 
 /// The words of documents: those in the most documents first, of equally frequent ones the first by letters.
 pub(crate) fn of_documents(documents: &Documents) -> Vec<String> {
-    let mut held: HashMap<String, usize> = HashMap::new();
+    let (mut words, mut held) = (Lexicon::new(), Vec::new());
     for row in 0..documents.len() {
-        for piece in pieces(documents, row).into_iter().filter(|piece| is_word(piece)) {
-            *held.entry(piece).or_default() += 1;
-        }
+        let pieces = pieces(documents, row);
+        let set =
+            words.set(|each| pieces.iter().filter(|piece| is_word(piece)).for_each(|piece| each(piece)));
+        held.resize(words.len(), 0);
+        set.into_iter().for_each(|word| held[word as usize] += 1);
     }
-    let mut words: Vec<(String, usize)> = held.into_iter().collect();
-    words.sort_by(|a, b| (Reverse(a.1), &a.0).cmp(&(Reverse(b.1), &b.0)));
-    words.into_iter().map(|(word, _)| word).collect()
+    let order = words.most_held(words.len(), |word| held[word as usize]);
+    order.into_iter().map(|word| words.token(word).to_owned()).collect()
 }
 
 /// The words of a file, in its order, each once: the first piece of every line, lower-cased.

@@ -54,7 +54,7 @@ fn an_embedding_bag_with_numbers() {
 // np.concatenate(f, 1) @ H.T + b
 #[test]
 fn a_text_cnn_with_numbers() {
-    let net = TextCnn { vocabulary: 4, length: 4, dim: 3, widths: vec![1, 2], maps: 2 };
+    let net = TextCnn { vocabulary: 4, length: 4, dim: 3, widths: vec![1, 2], maps: 2, dropout: 0.5 };
     let weights = vec![
         ("embedding.weight", wave(&[5, 3], 1.0, Tensor::sin)),
         ("conv1.weight", wave(&[2, 3, 1], 0.7, Tensor::cos)),
@@ -69,6 +69,33 @@ fn a_text_cnn_with_numbers() {
 }
 
 #[test]
+fn features_are_left_out_in_training_alone() {
+    let (shape, train) =
+        (Shape { channels: 1, height: 1, width: 4 }, Mode { train: true, kind: Kind::Float });
+    let words = Tensor::from_slice(&[1i64, 3, 2, 0, 4, 4, 1, 0]).view([2, 4]);
+    let net = |dropout| TextCnn { vocabulary: 4, length: 4, dim: 3, widths: vec![1, 2], maps: 100, dropout };
+    let build = |dropout| net(dropout).build(&mut Params::fresh(Seed(3)), shape, 2).unwrap();
+    let (network, again, plain) = (build(0.25), build(0.25), build(0.0));
+    let whole = network.features(&words, F32);
+    assert_eq!(whole, network.features(&words, F32));
+    // It draws behind the weights, which are those of a net without it.
+    assert_eq!(network.logits(&words, F32), plain.logits(&words, F32));
+    assert_eq!(plain.features(&words, train), whole);
+    let (one, other) = (network.features(&words, train), network.features(&words, train));
+    assert_ne!(one, other);
+    assert_eq!((one.copy(), other), (again.features(&words, train), again.features(&words, train)));
+    // Of those above 0 in inference about a quarter is 0, the others are a third larger.
+    let there = whole.gt(0.0);
+    let (one, whole) = (one.masked_select(&there), whole.masked_select(&there));
+    let kept = one.gt(0.0);
+    let share = kept.to_kind(Kind::Double).mean(Kind::Double).double_value(&[]);
+    // Five standard deviations of a share of the 200 to 400 that there are.
+    assert!(whole.numel() > 200 && (share - 0.75).abs() < 0.15, "{share}");
+    let off = (one.masked_select(&kept) - whole.masked_select(&kept) * (4.0 / 3.0)).abs().max();
+    assert!(off.double_value(&[]) < 1e-5);
+}
+
+#[test]
 fn sizes_that_do_not_fit_are_named() {
     let shape = Shape { channels: 1, height: 1, width: 64 };
     let fails = |net: &dyn Net, key: &str| {
@@ -80,4 +107,17 @@ fn sizes_that_do_not_fit_are_named() {
     fails(&TextCnn { widths: vec![], ..TextCnn::default() }, "widths");
     fails(&TextCnn { widths: vec![3, 3], ..TextCnn::default() }, "widths");
     fails(&TextCnn { maps: 0, ..TextCnn::default() }, "maps");
+    for dropout in [1.0, -0.1, f64::NAN] {
+        fails(&TextCnn { dropout, ..TextCnn::default() }, "dropout");
+    }
+    // Each in range, but not together; nothing is allocated, also where it was not checked.
+    let large = |net: &dyn Net, key| {
+        fails(net, key);
+        assert!(net.build(&mut Params::fresh(Seed(0)), shape, 2).is_err());
+    };
+    large(&EmbeddingBag { vocabulary: 1_000_000, dim: 101, ..EmbeddingBag::default() }, "vocabulary");
+    large(&TextCnn { vocabulary: 1_000_000, ..TextCnn::default() }, "vocabulary");
+    large(&TextCnn { maps: 1_000_000, ..TextCnn::default() }, "maps");
+    let most = EmbeddingBag { vocabulary: 1_000_000, dim: 100, ..EmbeddingBag::default() };
+    assert!(most.check(shape, 2, Kind::Float).is_ok());
 }

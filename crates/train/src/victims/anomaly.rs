@@ -11,11 +11,11 @@ pub(super) fn check(info: &Info, normal: Option<usize>) -> Result<usize> {
     }
 }
 
-/// Checks a count of rows that the normal class must supply.
-pub(super) fn check_rows(key: &str, wanted: usize, rows: usize) -> Result<()> {
+/// Checks a count of rows that the normal class must supply, and that the setting `key` asks for, if it is one.
+pub(super) fn check_rows(key: Option<&str>, wanted: usize, rows: usize) -> Result<()> {
     if rows < wanted {
         let message = format!("{wanted} rows are needed, but only {rows} training rows are labelled normal");
-        return Err(Error::at(key, message));
+        return Err(Error { setting: key.map(str::to_owned), ..Error::new(message) });
     }
     Ok(())
 }

@@ -22,11 +22,11 @@ use state::{State, distance};
 ///
 /// The first `window` rows labelled normal, in the order of the training set, are the window: c is their mean, r the
 /// ⌈quantile·n⌉-th smallest of their distances ‖x − c‖. Each later row x labelled normal, in order, is learnt if
-/// ‖x − c‖ ≤ r: it enters, another point leaves, and r stays. By `removal`, c becomes
-/// c + (x − c)/n (`average_out`: an n-th of the mean itself leaves), c + (x − x_j)/n with j drawn (`random_out`), the
-/// nearest point to x (`nearest_out`) or the oldest (`oldest_out`), or c + (x − c)/(m + 1) after m points (`none`:
-/// nothing ever leaves). The scores are r − ‖x − c‖ for the normal class and ‖x − c‖ − r for the other; features are
-/// the inputs. Rows labelled anomalous are not learnt.
+/// ‖x − c‖ ≤ r·(1 + 10⁻⁶), which leaves room for the last bits of the inputs: it enters, another point leaves, and r
+/// stays. By `removal`, c becomes c + (x − c)/n (`average_out`: an n-th of the mean itself leaves), c + (x − x_j)/n with
+/// j drawn (`random_out`), the nearest point to x (`nearest_out`) or the oldest (`oldest_out`), or c + (x − c)/(m + 1)
+/// after m points (`none`: nothing ever leaves). The scores are r − ‖x − c‖ for the normal class and ‖x − c‖ − r for the
+/// other; features are the inputs. Rows labelled anomalous are not learnt.
 ///
 /// `displacement` is (c − c₀)·a/r, c₀ the window's mean and a the direction from c₀ to the mean of the training rows
 /// that are labelled anomalies.
@@ -97,7 +97,7 @@ impl Centroid {
         let normal = check(&data.info(), self.normal)?;
         let mut rows = data.rows_of(normal);
         let n = self.window as usize;
-        check_rows("window", n, rows.len())?;
+        check_rows(Some("window"), n, rows.len())?;
         let arrivals = rows.split_off(n);
         let window = points(data, &rows)?;
         let centre = mean(&window);
@@ -125,7 +125,7 @@ impl Learner for Centroid {
         if !(self.quantile > 0.0 && self.quantile <= 1.0) {
             return Err(Error::at("quantile", format!("{} is outside (0, 1]", self.quantile)));
         }
-        check_rows("window", self.window as usize, info.rows[normal])
+        check_rows(Some("window"), self.window as usize, info.rows[normal])
     }
 
     fn fit(&self, data: &Dataset, seed: Seed, watch: &mut dyn Observer) -> Result<Box<dyn Model>> {

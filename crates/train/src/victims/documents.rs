@@ -6,14 +6,20 @@ use aconite_core::{Dataset, Documents, Error, Info, Learner, NamedTensors, Resul
 use aconite_text::{Lexicon, Limits, body_tokens, mail_tokens};
 use tch::Tensor;
 
-/// Checks that rows are texts or messages of two classes.
-pub(super) fn check_two(info: &Info) -> Result<()> {
-    if !info.kind.are_documents() {
-        return Err(Error::new(format!(
+/// Checks that rows are texts or messages.
+pub(super) fn check_documents(info: &Info) -> Result<()> {
+    match info.kind.are_documents() {
+        true => Ok(()),
+        false => Err(Error::new(format!(
             "it reads texts or e-mail messages, but the data set holds {}",
             info.kind
-        )));
+        ))),
     }
+}
+
+/// Checks that rows are texts or messages of two classes.
+pub(super) fn check_two(info: &Info) -> Result<()> {
+    check_documents(info)?;
     match info.classes.len() {
         2 => Ok(()),
         n => Err(Error::new(format!("it tells spam from ham, but the data set has {n} classes"))

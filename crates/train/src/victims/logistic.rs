@@ -9,7 +9,7 @@ use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::decision::{LinearModel, check, check_c, columns, inputs, width};
+use super::decision::{LinearModel, check, check_c, columns, inputs};
 use super::words::{Words, within_words};
 use solver::Problem;
 
@@ -66,7 +66,7 @@ impl Learner for Logistic {
 
     fn work(&self, info: &Info) -> Work {
         let (inputs, outputs) =
-            (width(&self.words.info(info)).unwrap_or(0) as f64, columns(info.classes.len()) as f64);
+            (self.words.width(info).unwrap_or(0) as f64, columns(info.classes.len()) as f64);
         Work { macs: inputs * outputs, weights: (inputs + 1.0) * outputs, features: inputs }
     }
 

@@ -6,7 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Kind as Number, Tensor};
 
-use super::decision::{LinearModel, inputs, stored, width};
+use super::decision::{LinearModel, check, inputs, stored, width};
+use super::documents::check_documents;
 use super::words::{Tokens, Weighting, Words};
 
 /// Logarithm of the share of a class without rows, far below any other.
@@ -27,9 +28,9 @@ pub struct NaiveBayes {
     /// Occurrences α that every word is given in every class beforehand, above 0.
     #[schemars(extend("exclusiveMinimum" = 0))]
     pub alpha: f64,
-    /// Words in the vocabulary, at least 1: those that most training rows hold, the first by letters of equally
+    /// Words in the vocabulary, 1 to 1,000,000: those that most training rows hold, the first by letters of equally
     /// frequent ones.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub size: usize,
     /// Whether a row's second occurrence of a word is left out.
     pub binary: bool,
@@ -69,13 +70,8 @@ impl NaiveBayes {
 
 impl Learner for NaiveBayes {
     fn check(&self, info: &Info) -> Result<()> {
-        if !info.kind.are_documents() {
-            let message = format!("it reads texts or e-mail messages, but the data set holds {}", info.kind);
-            return Err(Error::new(message));
-        }
-        if info.classes.len() < 2 {
-            return Err(Error::new("there is nothing to tell apart: the data set has a single class"));
-        }
+        check_documents(info)?;
+        check(info)?;
         if !(self.alpha.is_finite() && self.alpha > 0.0) {
             return Err(Error::at("alpha", format!("{} occurrences beforehand are not above 0", self.alpha)));
         }

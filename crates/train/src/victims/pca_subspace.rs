@@ -20,9 +20,9 @@ use super::subspace::{Subspace, check_settings, learn};
 /// (1 − α)-quantile of the normal distribution, with the sign of h. The scores are δ − Q for the normal class and Q − δ
 /// for the other; features are the inputs.
 ///
-/// With a `period` the detector is retrained as in Rubinstein et al. 2009, "ANTIDOTE": on each period anew, in the order
-/// of the training set, from those of its rows that the last detector lets pass; if that is less than half of them, the
-/// last detector stays. What is left over behind the last whole period is not learnt.
+/// With a `period` the detector is retrained as in Rubinstein et al. 2009, "ANTIDOTE": on each period anew, in the
+/// order of the training set, from those of its rows that the last detector lets pass; if that is less than half of
+/// them, the last detector stays. What is left over behind the last whole period is not learnt.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PcaSubspace {

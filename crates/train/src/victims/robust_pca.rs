@@ -2,15 +2,17 @@
 
 mod grid;
 
-use aconite_core::{Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Result, Seed, Work};
+use aconite_core::{
+    Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Result, Seed, Work, median_and_mad,
+};
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::decision::width;
-use super::subspace::{Subspace, check_settings, learn, residuals};
-use grid::{Search, median, median_deviation, spatial_median};
+use super::subspace::{Subspace, check_settings, learn};
+use grid::{Search, spatial_median};
 
 /// A detector of anomalies: what lies too far from components that maximise a robust spread, by a Laplace threshold.
 ///
@@ -33,8 +35,8 @@ pub struct RobustPca {
     /// Components of the normal subspace, from 1 to D − 1.
     #[schemars(range(min = 1))]
     pub components: u32,
-    /// Steps of the grid of angles, at least 2.
-    #[schemars(range(min = 2))]
+    /// Steps of the grid of angles, 2 to 10,000.
+    #[schemars(range(min = 2, max = 10_000))]
     pub angles: u32,
     /// Cycles of the search, 1 to 50; the angles' range is halved from one to the next.
     #[schemars(range(min = 1, max = 50))]
@@ -55,11 +57,13 @@ impl Default for RobustPca {
     }
 }
 
-impl Kind for RobustPca {}
+impl Kind for RobustPca {
+    const VERSION: u32 = 2;
+}
 
 impl RobustPca {
     fn subspace(&self, rows: &Tensor, normal: usize) -> Result<Subspace> {
-        let (n, d) = (rows.size()[0] as usize, rows.size()[1] as usize);
+        let d = rows.size()[1] as usize;
         let values = Vec::<f64>::try_from(rows.f_contiguous()?.f_view([-1])?)?;
         let centre = spatial_median(&values, d);
         let moved: Vec<f64> = values.iter().enumerate().map(|(i, v)| v - centre[i % d]).collect();
@@ -73,22 +77,19 @@ impl RobustPca {
         let k = found.len() as i64;
         let basis = Tensor::from_slice(&found.concat()).f_view([k, d as i64])?.f_tr()?.f_contiguous()?;
         let centre = Tensor::from_slice(&centre);
-        let rest = residuals(rows, &centre, &basis)?;
-        let rest =
-            rest.f_square()?.f_sum_dim_intlist([1i64].as_slice(), false, tch::Kind::Double)?.f_sqrt()?;
-        let mut rest = Vec::<f64>::try_from(rest)?;
-        debug_assert_eq!(rest.len(), n);
-        let (middle, spread) = (median(&mut rest.clone()), median_deviation(&mut rest));
-        let threshold = middle - spread / std::f64::consts::LN_2 * (2.0 * self.alpha).ln();
-        Ok(Subspace { centre, basis, threshold, squared: false, normal })
+        let mut subspace = Subspace { centre, basis, threshold: 0.0, squared: false, normal };
+        let (middle, spread) = median_and_mad(&subspace.far(rows)?);
+        subspace.threshold = middle - spread / std::f64::consts::LN_2 * (2.0 * self.alpha).ln();
+        Ok(subspace)
     }
 }
 
 impl Learner for RobustPca {
     fn check(&self, info: &Info) -> Result<()> {
         check_settings(info, self.normal, Some(self.components), self.alpha, self.period)?;
-        if self.angles < 2 {
-            return Err(Error::at("angles", format!("a grid of {} steps is none: 2 or more", self.angles)));
+        if !(2..=10_000).contains(&self.angles) {
+            let message = format!("a grid of {} steps is out of range: 2 to 10000", self.angles);
+            return Err(Error::at("angles", message));
         }
         match self.cycles {
             1..=50 => Ok(()),

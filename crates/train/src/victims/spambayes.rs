@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::documents::{check_two, checked, sets};
+use super::words::MOST;
 use model::Filter;
 use samples::Read;
 
@@ -64,8 +65,8 @@ pub struct Spambayes {
     /// Characters of the longest word that is a token as it stands.
     #[schemars(range(min = 1))]
     pub longest: usize,
-    /// Tokens whose presence are the features, the most frequent ones, at least 1.
-    #[schemars(range(min = 1))]
+    /// Tokens whose presence are the features, the most frequent ones, 1 to 1,000,000.
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub features: usize,
 }
 
@@ -156,14 +157,16 @@ impl Learner for Spambayes {
             let message = format!("spam from {} and ham below {} overlap", cutoffs.spam, cutoffs.ham);
             return Err(Error::at("spam_cutoff", message).hint("it must not be below ham_cutoff"));
         }
-        for (key, value) in [
-            ("max_discriminators", constants.max_discriminators),
-            ("shortest", self.shortest),
-            ("features", self.features),
-        ] {
+        for (key, value) in
+            [("max_discriminators", constants.max_discriminators), ("shortest", self.shortest)]
+        {
             if value == 0 {
                 return Err(Error::at(key, "0 is too few: at least 1"));
             }
+        }
+        if !(1..=MOST).contains(&self.features) {
+            let message = format!("{} features are out of range: 1 to {MOST}", self.features);
+            return Err(Error::at("features", message));
         }
         match self.longest < self.shortest {
             true => {

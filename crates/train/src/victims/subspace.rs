@@ -37,21 +37,13 @@ impl Subspace {
 
     /// How far each row of an f64 N×D lies from the subspace: ‖(I − PPᵀ)(x − c)‖, or its square.
     pub(super) fn far(&self, rows: &Tensor) -> Result<Vec<f64>> {
-        let squares = residuals(rows, &self.centre, &self.basis)?.f_square()?.f_sum_dim_intlist(
-            [1i64].as_slice(),
-            false,
-            Kind::Double,
-        )?;
+        let moved = rows.f_sub(&self.centre)?;
+        let inside = moved.f_matmul(&self.basis)?.f_matmul(&self.basis.f_tr()?)?;
+        let squares = moved.f_sub(&inside)?.f_square()?;
+        let squares = squares.f_sum_dim_intlist([1i64].as_slice(), false, Kind::Double)?;
         let far = if self.squared { squares } else { squares.f_sqrt()? };
         Ok(Vec::<f64>::try_from(far)?)
     }
-}
-
-/// (I − PPᵀ)(x − c) for the rows x of an f64 N×D.
-pub(super) fn residuals(rows: &Tensor, centre: &Tensor, basis: &Tensor) -> Result<Tensor> {
-    let moved = rows.f_sub(centre)?;
-    let inside = moved.f_matmul(basis)?.f_matmul(&basis.f_tr()?)?;
-    Ok(moved.f_sub(&inside)?)
 }
 
 impl Model for Subspace {
@@ -99,8 +91,8 @@ pub(super) fn check_settings(
         Some(period) if period < 3 => {
             Err(Error::at("period", format!("a period of {period} rows is too short: 3 or more")))
         }
-        Some(period) => check_rows("period", period as usize, rows).map(|()| normal),
-        None => check_rows("kind", 3, rows).map(|()| normal),
+        Some(period) => check_rows(Some("period"), period as usize, rows).map(|()| normal),
+        None => check_rows(None, 3, rows).map(|()| normal),
     }
 }
 
@@ -114,7 +106,7 @@ pub(super) fn learn(
 ) -> Result<Subspace> {
     let rows = data.rows_of(normal);
     let size = period.map_or(rows.len(), |period| period as usize);
-    check_rows(if period.is_some() { "period" } else { "kind" }, size.max(3), rows.len())?;
+    check_rows(period.map(|_| "period"), size.max(3), rows.len())?;
     let mut periods = rows.chunks_exact(size);
     let total = periods.len();
     let first = periods.next().ok_or_else(|| Error::new("no training row is labelled normal"))?;

@@ -25,9 +25,9 @@ const BLOCK: usize = 1_000;
 ///
 /// min over w, b: ½‖w‖² + C·Σᵢ max(0, 1 − yᵢ(⟨w, φ(xᵢ)⟩ + b)), yᵢ = ±1, the bias not regularised (as libsvm, not
 /// as liblinear). Kernel ⟨φ(x), φ(z)⟩: `linear` x·z, `rbf` exp(−γ‖x − z‖²). Inputs are the numbers of a table as
-/// they are (data sets standardise them), pixels as x/127.5 − 1, and texts and messages as `words` says. With two classes the scores are −f and f, f the
-/// decision value; with more, one machine per class against the rest (libsvm votes between pairs) and its decision
-/// value. Features are the inputs.
+/// they are (data sets standardise them), pixels as x/127.5 − 1, and texts and messages as `words` says. With two
+/// classes the scores are −f and f, f the decision value; with more, one machine per class against the rest (libsvm
+/// votes between pairs) and its decision value. Features are the inputs.
 ///
 /// Solved by an augmented Lagrangian with Newton steps in f64 to a duality gap of 10⁻¹⁰ of the objective, without
 /// a random draw; where rounding ends it earlier, a gap of 10⁻⁵ is accepted and a larger one is an error. `rbf` holds
@@ -138,7 +138,7 @@ impl Learner for Svm {
     }
 
     fn work(&self, info: &Info) -> Work {
-        let inputs = width(&self.words.info(info)).unwrap_or(0) as f64;
+        let inputs = self.words.width(info).unwrap_or(0) as f64;
         // All rows may become support vectors.
         let supports = if self.kernel == Kernel::Rbf { info.total() as f64 } else { 0.0 };
         let outputs = columns(info.classes.len()) as f64;

@@ -11,16 +11,20 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
+use super::decision::width;
 use super::documents::{each_once, put_words, take_words, tokens};
+
+/// Words that a vocabulary may have at most.
+pub(super) const MOST: usize = 1_000_000;
 
 /// How texts and messages become rows of numbers: a column per word of a vocabulary from the training rows alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(inline)]
 pub struct Words {
-    /// Words in the vocabulary, at least 1: those that most training rows hold, the first by letters of equally
+    /// Words in the vocabulary, 1 to 1,000,000: those that most training rows hold, the first by letters of equally
     /// frequent ones.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub size: usize,
     /// What a column holds.
     pub weighting: Weighting,
@@ -64,14 +68,16 @@ impl Default for Words {
 impl Words {
     pub(super) fn check(&self) -> Result<()> {
         match self.size {
-            0 => Err(Error::at("size", "a vocabulary of 0 words says nothing: at least 1")),
-            _ => Ok(()),
+            1..=MOST => Ok(()),
+            size => {
+                Err(Error::at("size", format!("a vocabulary of {size} words is out of range: 1 to {MOST}")))
+            }
         }
     }
 
-    /// What is known of the rows that a victim reads in place of documents; other rows stay as they are.
-    pub(super) fn info(&self, info: &Info) -> Info {
-        table_info(info, self.size)
+    /// Number of inputs of a row: a column per word of documents, other rows as they are.
+    pub(super) fn width(&self, info: &Info) -> Result<usize> {
+        if info.kind.are_documents() { Ok(self.size) } else { width(info) }
     }
 
     /// Trains on documents as numbers, on other rows as they are.
@@ -110,7 +116,8 @@ impl Words {
             return restore(info);
         }
         let vocabulary = Vocabulary::restore(tensors, self)?;
-        let inner = restore(&table_info(info, vocabulary.lexicon.len()))?;
+        let columns = vocabulary.names.clone();
+        let inner = restore(&Info { kind: RowKind::Table(columns), ..info.clone() })?;
         Ok(Box::new(Worded { vocabulary: Rc::new(vocabulary), inner }))
     }
 }
@@ -119,13 +126,6 @@ impl Words {
 pub(super) fn within_words(mut error: Error) -> Error {
     error.setting = error.setting.map(|key| format!("words.{key}"));
     error
-}
-
-fn table_info(info: &Info, columns: usize) -> Info {
-    match info.kind.are_documents() {
-        true => Info { kind: RowKind::Table(Arc::new(vec![String::new(); columns])), ..info.clone() },
-        false => info.clone(),
-    }
 }
 
 /// Words with their columns.
@@ -193,9 +193,7 @@ pub(crate) fn most_held(documents: &Documents, tokens: Tokens, size: usize) -> R
     for &word in sets.iter().flat_map(|set| set.iter()) {
         held[word as usize] += 1;
     }
-    let mut order: Vec<u32> = (0..all.len() as u32).collect();
-    order.sort_by_key(|&word| (std::cmp::Reverse(held[word as usize]), all.token(word)));
-    order.truncate(size);
+    let order = all.most_held(size, |word| held[word as usize]);
     if order.is_empty() {
         return Err(Error::new("the training rows hold no word: there is nothing to learn from"));
     }

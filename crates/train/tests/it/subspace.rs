@@ -199,6 +199,7 @@ fn what_does_not_fit_is_named() {
     };
     assert_eq!(robust(|v| v.components = 4), "components");
     assert_eq!(robust(|v| v.angles = 1), "angles");
+    assert_eq!(robust(|v| v.angles = 10_001), "angles");
     assert_eq!(robust(|v| v.cycles = 51), "cycles");
     // Rows that are all alike leave nothing to measure by.
     let alike = rows(&[[1.0, 2.0]; 8], vec![0; 8]);

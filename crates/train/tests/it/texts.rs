@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use aconite_core::{Class, Dataset, Documents, Learner, Model, RowKind, Seed, Silent};
+use aconite_core::{Class, Dataset, Documents, Learner, Model, RowKind, Seed, Silent, best_class};
 use aconite_train::victims::logistic::Logistic;
 use aconite_train::victims::naive_bayes::NaiveBayes;
 use aconite_train::victims::spambayes::{Preset, Spambayes};
@@ -73,6 +73,39 @@ fn naive_bayes_is_scikit_learn_s() {
     assert_close(&binary[..6], &golden[2].1[..6], 2e-6);
     let class = fit(&NaiveBayes::default()).predict(new().rows()).unwrap();
     assert_eq!(class, [0, 1, 0, 0], "equal scores go to the smaller class");
+}
+
+// y, texts = the classes (1: spam) and messages of the lines of SMSSpamCollection
+// X = CountVectorizer(binary=True).fit(texts); the 2000 words with the largest X.sum(0), of equal ones the first ones
+// X = CountVectorizer(vocabulary=words, binary=binary).transform(texts); m = MultinomialNB().fit(X, y)
+// p, s = m.predict(X), m.predict_joint_log_proba(X); p.sum(), (p != y).sum(), (np.arange(5574)*p).sum(), s.sum(0)
+#[test]
+fn naive_bayes_labels_all_embedded_texts_as_scikit_learn_does() {
+    use std::io::Read;
+    let zipped: &[u8] = include_bytes!("../../../data/embedded/sms_spam.tsv.gz");
+    let mut lines = String::new();
+    flate2::read::GzDecoder::new(zipped).read_to_string(&mut lines).unwrap();
+    let (classes, messages): (Vec<&str>, Vec<&str>) =
+        lines.lines().map(|line| line.split_once('\t').unwrap()).unzip();
+    let labels: Vec<usize> = classes.iter().map(|&class| usize::from(class == "spam")).collect();
+    let data = texts(&messages, &labels);
+    assert_eq!((data.len(), labels.iter().sum::<usize>()), (5574, 747));
+    for (binary, [spam, wrong, rows], sums) in [
+        (false, [742, 63, 2_027_375], [-456_761.870_905, -503_377.416_646]),
+        (true, [734, 61, 2_007_811], [-423_914.264_517, -466_094.214_608]),
+    ] {
+        let learner = NaiveBayes { binary, ..NaiveBayes::default() };
+        let model = learner.fit(&data, Seed(0), &mut Silent).unwrap();
+        let scores = model.scores(data.rows()).unwrap();
+        let read = best_class(&scores).unwrap();
+        let differ = read.iter().zip(&labels).filter(|(ours, label)| ours != label).count();
+        let places: usize = read.iter().enumerate().map(|(row, label)| row * label).sum();
+        assert_eq!((read.iter().sum::<usize>(), differ, places), (spam, wrong, rows), "binary {binary}");
+        let ours = scores.sum_dim_intlist([0i64].as_slice(), false, Kind::Double);
+        for (ours, golden) in Vec::<f64>::try_from(ours).unwrap().iter().zip(sums) {
+            assert!((ours / golden - 1.0f64).abs() < 1e-7, "{ours} {golden}");
+        }
+    }
 }
 
 // v = TfidfVectorizer(); X = v.fit_transform(TEXTS).toarray(); z = m.fit(X, LABELS).decision_function(v.transform(NEW))
@@ -188,9 +221,22 @@ fn settings_out_of_range_and_other_rows_are_named() {
     assert!(Spambayes { spam: Some(Class::Number(0)), ..plain.clone() }.check(&other).is_ok());
     other.kind = RowKind::Table(Arc::new(vec!["x".into()]));
     assert!(plain.check(&other).is_err() && NaiveBayes::default().check(&other).is_err());
-    let empty = Words { size: 0, ..Words::default() };
-    let error = Logistic { words: empty, ..Logistic::default() }.check(&info).unwrap_err();
-    assert_eq!(error.setting.as_deref(), Some("words.size"));
+    for features in [0, 1_000_001] {
+        assert_eq!(refused(Spambayes { features, ..plain.clone() }), "features");
+    }
+    for size in [0, 1_000_001, usize::MAX] {
+        let words = Words { size, ..Words::default() };
+        let logistic = Logistic { words: words.clone(), ..Logistic::default() };
+        let machine = Svm { words, ..Svm::default() };
+        let bayes = NaiveBayes { size, ..NaiveBayes::default() };
+        for (learner, key) in
+            [(&logistic as &dyn Learner, "words.size"), (&machine, "words.size"), (&bayes, "size")]
+        {
+            assert_eq!(learner.check(&info).unwrap_err().setting.as_deref(), Some(key));
+            // An estimate allocates nothing, also where it was not checked.
+            assert!(learner.work(&info).features >= 0.0);
+        }
+    }
     for alpha in [0.0, f64::NAN] {
         assert!(NaiveBayes { alpha, ..NaiveBayes::default() }.check(&info).is_err());
     }

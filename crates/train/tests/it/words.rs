@@ -39,7 +39,7 @@ fn learner(net: Box<dyn Net>) -> SgdLearner {
 
 fn nets() -> [Box<dyn Net>; 2] {
     let bag = EmbeddingBag { vocabulary: 50, length: 8, ..EmbeddingBag::default() };
-    let cnn = TextCnn { vocabulary: 50, length: 8, dim: 8, widths: vec![1, 3], maps: 6 };
+    let cnn = TextCnn { vocabulary: 50, length: 8, dim: 8, widths: vec![1, 3], maps: 6, dropout: 0.5 };
     [Box::new(bag), Box::new(cnn)]
 }
 
@@ -67,6 +67,17 @@ fn they_learn_and_are_restored_with_their_words() {
         }
         assert!(!learner.has_maps(&train.info()) && learner.work(&train.info()).macs > 0.0);
     }
+}
+
+#[test]
+fn dropout_is_drawn_from_the_seed() {
+    let (train, test) = (texts(60, 0), texts(20, 1));
+    let cnn = |dropout| TextCnn { vocabulary: 50, length: 8, dim: 8, widths: vec![1, 3], maps: 6, dropout };
+    let fit = |dropout| learner(Box::new(cnn(dropout))).fit(&train, Seed(0), &mut Silent).unwrap();
+    let model = fit(0.5);
+    assert_eq!(model.scores(test.rows()).unwrap(), model.scores(test.rows()).unwrap());
+    assert_eq!(fit(0.5).tensors(), model.tensors());
+    assert_ne!(fit(0.0).tensors(), model.tensors());
 }
 
 #[test]

@@ -6,7 +6,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{Accepts, Removal};
 
-/// Room for the last bits of f32 inputs, as a share of the radius: a point on the edge lies inside.
+/// Room for the last bits of f32 inputs, as a share of the radius: a point on the edge lies inside. An attack places its
+/// points there in f64, and as rows they are rounded to f32.
 const EDGE: f64 = 1e-6;
 
 /// A detector while it learns.

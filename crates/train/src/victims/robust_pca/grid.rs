@@ -2,58 +2,67 @@
 
 use std::f64::consts::PI;
 
+use aconite_core::median_and_mad_in;
+
 /// Below this length a direction is rounding.
 const TINY: f64 = 1e-9;
 
-/// The median, of two middle values their mean; reorders the values.
-pub(super) fn median(values: &mut [f64]) -> f64 {
-    let n = values.len();
-    if n == 0 {
-        return 0.0;
-    }
-    let (below, upper, _) = values.select_nth_unstable_by(n / 2, f64::total_cmp);
-    let upper = *upper;
-    if n % 2 == 1 {
-        return upper;
-    }
-    let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    0.5 * (lower + upper)
-}
+/// Most steps to the spatial median; where many rows are one, it is approached slowly.
+const STEPS: usize = 5000;
 
-/// The median absolute deviation from the median, without a factor; overwrites the values.
-pub(super) fn median_deviation(values: &mut [f64]) -> f64 {
-    let middle = median(values);
-    values.iter_mut().for_each(|value| *value = (*value - middle).abs());
-    median(values)
-}
-
-/// The point with the least sum of distances to the rows of an N×D, by Weiszfeld's steps from the mean.
+/// The point with the least sum of distances to the rows of an N×D, by Weiszfeld's steps from the mean with Vardi and
+/// Zhang's rule for a centre that lies on rows.
 pub(super) fn spatial_median(rows: &[f64], d: usize) -> Vec<f64> {
     let n = (rows.len() / d.max(1)).max(1) as f64;
     let mut centre = vec![0.0; d];
     rows.chunks_exact(d).for_each(|row| centre.iter_mut().zip(row).for_each(|(c, v)| *c += v / n));
-    for _ in 0..500 {
-        let (mut next, mut weight) = (vec![0.0; d], 0.0);
-        for row in rows.chunks_exact(d) {
-            let far = row.iter().zip(&centre).map(|(v, c)| (v - c) * (v - c)).sum::<f64>().sqrt();
-            // A row on the centre pulls nowhere.
-            if far > TINY {
-                next.iter_mut().zip(row).for_each(|(s, v)| *s += v / far);
-                weight += 1.0 / far;
-            }
-        }
-        if weight == 0.0 {
-            break;
-        }
-        next.iter_mut().for_each(|s| *s /= weight);
-        let moved = next.iter().zip(&centre).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
+    let spread = rows.chunks_exact(d).map(|row| distance(row, &centre)).sum::<f64>() / n;
+    for _ in 0..STEPS {
+        let Some(next) = closer(rows, &centre, TINY * spread) else { break };
+        let moved = distance(&next, &centre);
         let length = next.iter().map(|v| v * v).sum::<f64>().sqrt();
         centre = next;
-        if moved <= 1e-10 * (1.0 + length) {
+        // Farther from the origin the last bits are larger.
+        if moved <= f64::max(1e-10 * spread, 1e-15 * length) {
             break;
         }
     }
-    centre
+    // A minimum on a row is only approached; whether the nearest row is one can be told.
+    let nearest = rows.chunks_exact(d).min_by(|x, y| distance(x, &centre).total_cmp(&distance(y, &centre)));
+    match nearest {
+        Some(row) if closer(rows, row, TINY * spread).is_none() => row.to_vec(),
+        _ => centre,
+    }
+}
+
+/// The step of Vardi, Zhang 2000, "The multivariate L1-median and associated data depth": with T the mean of the rows
+/// off the centre by their nearness, R the sum of the unit vectors towards them and η the number of rows on it, to
+/// (1 − η/‖R‖)·T + (η/‖R‖)·c; `None` if η ≥ ‖R‖, where c is the minimum. Rows no farther than `on` lie on the centre.
+fn closer(rows: &[f64], centre: &[f64], on: f64) -> Option<Vec<f64>> {
+    let d = centre.len();
+    let (mut there, mut pull) = (0.0, vec![0.0; d]);
+    let (mut next, mut weight) = (vec![0.0; d], 0.0);
+    for row in rows.chunks_exact(d) {
+        let far = distance(row, centre);
+        if far <= on {
+            there += 1.0;
+            continue;
+        }
+        next.iter_mut().zip(row).for_each(|(s, v)| *s += v / far);
+        pull.iter_mut().zip(row.iter().zip(centre)).for_each(|(p, (v, c))| *p += (v - c) / far);
+        weight += 1.0 / far;
+    }
+    let pull = pull.iter().map(|v| v * v).sum::<f64>().sqrt();
+    if there >= pull {
+        return None;
+    }
+    let stays = there / pull;
+    next.iter_mut().zip(centre).for_each(|(s, c)| *s = (1.0 - stays) * *s / weight + stays * c);
+    Some(next)
+}
+
+fn distance(x: &[f64], y: &[f64]) -> f64 {
+    x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
 }
 
 /// How thoroughly is searched.
@@ -96,7 +105,7 @@ impl Search {
         let mut deviation = |values: &[f64]| {
             scratch.clear();
             scratch.extend_from_slice(values);
-            median_deviation(&mut scratch)
+            median_and_mad_in(&mut scratch).1
         };
         let spread: Vec<f64> = (0..d)
             .map(|j| if length(j) > TINY { deviation(&columns[j]) / length(j).sqrt() } else { 0.0 })
@@ -131,7 +140,7 @@ impl Search {
                         .iter_mut()
                         .zip(along.iter().zip(&across))
                         .for_each(|(t, (p, q))| *t = cos * p + sin * q);
-                    let value = median_deviation(&mut turned);
+                    let (_, value) = median_and_mad_in(&mut turned);
                     if value > best * (1.0 + 1e-12) {
                         (best, angle) = (value, Some((sin, cos)));
                     }
@@ -149,5 +158,71 @@ impl Search {
         w.iter_mut().for_each(|v| *v /= length);
         along.iter_mut().for_each(|p| *p /= length);
         (best > 0.0).then_some((w, along))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows about (shift, 0, 0), in a spiral.
+    fn cloud(n: usize, shift: f64) -> Vec<f64> {
+        let row = |i: usize| {
+            let (t, r) = (i as f64, 0.2 + (i as f64 * 0.618).fract());
+            [shift + r * (t * 2.4).cos(), r * (t * 2.4).sin(), (t * 0.7).sin()]
+        };
+        (0..n).flat_map(row).collect()
+    }
+
+    // t = np.arange(11); A = np.round(np.c_[1 + .5*np.sin(t), np.cos(2*t)], 2)
+    // X = np.r_[np.zeros((8, 2)), A, [-A.sum(0)]]; m = np.array([.9, .1])
+    // 200000 times: d = norm(X - m, axis=1); m = (X/d[:,None]).sum(0)/(1/d).sum()
+    #[test]
+    fn a_median_beside_equal_rows_with_numbers() {
+        let others = [
+            [1.0, 1.0],
+            [1.42, -0.42],
+            [1.45, -0.65],
+            [1.07, 0.96],
+            [0.62, -0.15],
+            [0.52, -0.84],
+            [0.86, 0.84],
+            [1.33, 0.14],
+            [1.49, -0.96],
+            [1.21, 0.66],
+            [0.73, 0.41],
+            [-11.7, -0.99],
+        ];
+        // The mean lies on 8 of 20 rows, whose weight just does not hold it.
+        let rows = [vec![0.0; 16], others.concat()].concat();
+        let ours = spatial_median(&rows, 2);
+        assert!(distance(&ours, &[0.057_302_110_443, 0.005_302_655_432]) < 1e-6, "{ours:?}");
+    }
+
+    #[test]
+    fn a_median_on_equal_rows_is_found() {
+        // By the condition of the minimum: 400 of 1,000 rows at the point hold against the pull of the others.
+        for shift in [0.1, 0.5, 0.7] {
+            let others = cloud(600, shift);
+            let pull = (0..3).map(|j| {
+                others.chunks_exact(3).map(|row| row[j] / distance(row, &[0.0; 3])).sum::<f64>().powi(2)
+            });
+            assert!(pull.sum::<f64>().sqrt() < 400.0);
+            for centre in [0.0, 5.0, -1e6] {
+                let rows: Vec<f64> = [vec![0.0; 1200], others.clone()].concat();
+                let rows: Vec<f64> = rows.iter().map(|v| v + centre).collect();
+                assert_eq!(spatial_median(&rows, 3), [centre; 3]);
+            }
+        }
+        assert_eq!(spatial_median(&[2.0; 6], 3), [2.0; 3]);
+        // The mean lies on a row that is not the minimum.
+        assert_eq!(spatial_median(&[-3.0, 0.0, 1.0, 1.0, 1.0], 1), [1.0]);
+    }
+
+    #[test]
+    fn the_scale_does_not_matter() {
+        let small: Vec<f64> = cloud(50, 1.0).iter().map(|v| v * 1e-8).collect();
+        let (ours, large) = (spatial_median(&small, 3), spatial_median(&cloud(50, 1.0), 3));
+        assert!(ours.iter().zip(&large).all(|(o, l)| (o * 1e8 - l).abs() < 1e-8), "{ours:?} {large:?}");
     }
 }

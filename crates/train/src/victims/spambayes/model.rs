@@ -74,18 +74,9 @@ impl Filter {
 
 /// The most frequent tokens' places among the features; of equally frequent ones, the first by letters.
 fn columns(lexicon: &Lexicon, counts: &Counts, width: usize) -> Vec<Option<u32>> {
-    let mut order: Vec<u32> = (0..lexicon.len() as u32).collect();
-    let rank = |&number: &u32| {
-        let [ham, spam] = counts.of(number);
-        (std::cmp::Reverse(ham + spam), lexicon.token(number))
-    };
-    if width < order.len() && width > 0 {
-        order.select_nth_unstable_by(width - 1, |a, b| rank(a).cmp(&rank(b)));
-    }
-    order.truncate(width);
-    order.sort_by(|a, b| rank(a).cmp(&rank(b)));
+    let held = |number| counts.of(number).iter().map(|&n| n as usize).sum();
     let mut columns = vec![None; lexicon.len()];
-    for (column, number) in order.into_iter().enumerate() {
+    for (column, number) in lexicon.most_held(width, held).into_iter().enumerate() {
         columns[number as usize] = Some(column as u32);
     }
     columns
