@@ -226,7 +226,12 @@ pub(crate) fn prepare_for(
         threads = threads.max(stages::number(settings, "/train/threads").unwrap_or(1));
         let goal = attack.goal(&data.info).name().to_owned();
         let mut knowledge = defended.knowledge;
-        knowledge.extend(stream.iter().flat_map(streams::knowledge).map(str::to_owned));
+        let of_stream = stream.iter().flat_map(streams::knowledge).map(str::to_owned);
+        for word in of_stream {
+            if !knowledge.contains(&word) {
+                knowledge.push(word);
+            }
+        }
         let wanted = attack_needs(attack.as_ref());
         for &seed in &experiment.seeds {
             plan.add(settings, seed, &facts, environment);
@@ -467,13 +472,6 @@ fn located(experiment: &Experiment, point: &Point, section: &str, error: aconite
 /// `badnets-spectral_signatures-s0-1f2e3d4c`: readable, and unique by the hash of all settings.
 fn name(settings: &Value, seed: u64) -> String {
     let kind = |section: &str| settings[section]["kind"].as_str().unwrap_or("none").to_owned();
-    let mut settings = settings.clone();
-    if settings["stream"]["kind"] == "none"
-        && let Some(sections) = settings.as_object_mut()
-    {
-        // What is no stream has no settings of one.
-        sections.shift_remove("stream");
-    }
-    let key = aconite_plan::Key::of(&settings);
+    let key = aconite_plan::Key::of(&aconite_plan::as_before(settings));
     format!("{}-{}-s{seed}-{}", kind("attack"), kind("defense"), key.short())
 }
