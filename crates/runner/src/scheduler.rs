@@ -98,6 +98,8 @@ pub(crate) struct Scheduler<'a> {
     lives: usize,
     /// Whether what stages cost is written down.
     records: bool,
+    /// Whether an input that turns out damaged is removed.
+    removes: bool,
     /// The cells that each stage belongs to.
     cells: Vec<Vec<usize>>,
     /// Stages of each cell that are not over; `None` once it was told of.
@@ -171,8 +173,8 @@ impl<'a> Scheduler<'a> {
         }
         let complete = (0..left.len()).filter(|&c| left[c] == Some(0)).collect();
         let tries = vec![0; plan.stages.len()];
-        let (lives, records) = (TRIES, true);
-        Ok(Self { plan, store, states, queue, tries, lives, records, cells, left, complete, notes })
+        let (lives, records, removes) = (TRIES, true, true);
+        Ok(Self { plan, store, states, queue, tries, lives, records, removes, cells, left, complete, notes })
     }
 
     /// What is left to do.
@@ -261,9 +263,7 @@ impl<'a> Scheduler<'a> {
             Report::Progress(..) => {}
             Report::Done => match look(self.store, &self.plan.stages[stage], &mut self.notes)? {
                 Some(entry) => {
-                    if self.records {
-                        Costs::record(self.store, &self.plan.stages[stage], &self.plan.sizes[stage], &entry);
-                    }
+                    self.write_down(stage, &entry);
                     self.set(stage, State::Done(entry.into()));
                 }
                 None if self.tries[stage] < TRIES => self.set(stage, State::Waiting),
@@ -282,7 +282,9 @@ impl<'a> Scheduler<'a> {
             Report::Died(why) => self.fail(stage, &why),
             Report::Input(key, what) => {
                 watch.progress().note(&damaged(&key, &what));
-                self.store.remove(&key)?;
+                if self.removes {
+                    self.store.remove(&key)?;
+                }
                 match self.plan.find(&key) {
                     Some(input) if self.tries[stage] < TRIES => {
                         self.set(stage, State::Waiting);
@@ -295,6 +297,25 @@ impl<'a> Scheduler<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Leaves damaged inputs to the tasks that meet them: who only follows those hears of it late, when the input may be
+    /// whole again.
+    pub(crate) fn leave_inputs(&mut self) {
+        self.removes = false;
+    }
+
+    /// Writes down what a stage cost that ended while nobody watched.
+    pub(crate) fn record(&self, stage: usize) {
+        if let Ok(Some(entry)) = self.store.get(&self.plan.stages[stage].key) {
+            self.write_down(stage, &entry);
+        }
+    }
+
+    fn write_down(&self, stage: usize, entry: &Entry) {
+        if self.records {
+            Costs::record(self.store, &self.plan.stages[stage], &self.plan.sizes[stage], entry);
+        }
     }
 
     pub(crate) fn name(&self, stage: usize) -> &'static str {
