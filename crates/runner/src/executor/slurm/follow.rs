@@ -80,8 +80,7 @@ impl Follow {
     }
 
     /// Follows the tasks that earlier runs submitted.
-    pub(super) fn adopt(&mut self, work: &mut Scheduler<'_>) {
-        work.leave_inputs();
+    pub(super) fn adopt(&mut self, work: &Scheduler<'_>) {
         for folder in 0..self.folders.len() {
             self.track(folder, work);
         }

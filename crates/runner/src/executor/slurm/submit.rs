@@ -114,7 +114,7 @@ fn check(site: &Site, made: &[Array]) -> Result<(), Error> {
 /// not be, though Slurm says of it too that it may be a job submit limit: then it names the other limit before.
 fn is_passing(why: &str) -> bool {
     let other = |word: &str| word.ends_with("Limit") && !word.contains("SubmitJob");
-    ["MaxSubmitJob", "GrpSubmitJob", "Unable to contact", "timed out", "temporarily"]
+    ["MaxSubmitJob", "GrpSubmitJob", "Unable to contact slurm controller", "Socket timed out", "temporarily un"]
         .iter()
         .any(|part| why.contains(part))
         || why.contains("job submit limit") && !why.split([' ', ';', ':']).any(other)
@@ -237,6 +237,9 @@ mod tests {
             (format!("{failed}Unable to contact slurm controller (connect failure)"), true),
             (format!("{failed}Socket timed out on send/recv operation"), true),
             (format!("{failed}Resource temporarily unavailable"), true),
+            ("Slurm temporarily unable to accept job, sleeping and retrying".into(), true),
+            (format!("{failed}Requested node configuration is not available"), false),
+            ("the lua plugin: the account's grant timed out".into(), false),
             (format!("QOSMaxWallDurationPerJobLimit; {failed}{policy}"), false),
             (format!("{failed}Requested time limit is invalid (missing or exceeds some limit)"), false),
             (format!("{failed}Memory required by task is not available"), false),

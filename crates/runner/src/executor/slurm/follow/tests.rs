@@ -31,7 +31,7 @@ impl Bench {
     }
 
     fn work(&self) -> Scheduler<'_> {
-        Scheduler::new(&self.plan, &self.store, f64::INFINITY, false).unwrap()
+        Scheduler::to_follow(&self.plan, &self.store, false).unwrap()
     }
 
     fn publish(&self, stage: usize) {
@@ -85,6 +85,20 @@ fn what_a_task_tells_of_a_damaged_input_takes_nothing_out_of_the_store() {
     read(&mut follow, &mut work);
     assert!(bench.store.get(fit).unwrap().is_some(), "it was computed again since");
     assert!(matches!(work.state(0), State::Done(_)) && matches!(work.state(1), State::Waiting));
+    // Damaged when we come, and when we are told of it: it is the task's to remove that computes it again.
+    let damaged = |key: &Key| {
+        let folder = bench.store.root().join("objects").join(&key.as_str()[..2]).join(key.as_str());
+        std::fs::write(folder.join("stage.json"), "{").unwrap();
+        assert!(bench.store.get(key).is_err());
+        folder
+    };
+    bench.publish(1);
+    let other = damaged(&bench.plan.stages[1].key);
+    let told_well = bench.ended(1, json!({ "done": true }));
+    let (mut follow, mut work) = (bench.follow(1, &[told_well, through()]), bench.work());
+    read(&mut follow, &mut work);
+    assert!(other.exists() && matches!(work.state(1), State::Waiting));
+    bench.store.remove(&bench.plan.stages[1].key).unwrap();
     // Gone while we look: both are to be computed again.
     let (mut follow, mut work) = (bench.follow(1, &[told, through()]), bench.work());
     bench.store.remove(fit).unwrap();
