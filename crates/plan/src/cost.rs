@@ -212,7 +212,8 @@ fn like(stage: &Stage) -> Key {
             let federated = (of("/federation"), of("/rule"), kind("attack"));
             let fold = of("/fold/of");
             let stream = of("/stream");
-            let mut like = vec![json!([stage.name, threads, data, victim, train, optimizer, parts, regime, fold])];
+            let mut like =
+                vec![json!([stage.name, threads, data, victim, train, optimizer, parts, regime, fold])];
             if federated != (Value::Null, Value::Null, Value::Null) {
                 like.push(json!(federated));
             }

@@ -475,3 +475,34 @@ fn name(settings: &Value, seed: u64) -> String {
     let key = aconite_plan::Key::of(&aconite_plan::as_before(settings));
     format!("{}-{}-s{seed}-{}", kind("attack"), kind("defense"), key.short())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_called_as_in_the_committed_results() {
+        let results = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../results");
+        let files: Vec<_> = std::fs::read_dir(results).unwrap().map(|e| e.unwrap().path()).collect();
+        let mut compared = 0;
+        for file in files.iter().map(|dir| dir.join("cells.jsonl")).filter(|file| file.exists()) {
+            for row in aconite_record::read_cells(&file).unwrap() {
+                // Some were called while folds counted although they were not set.
+                if row.settings["dataset"].get("folds") == Some(&Value::Null) {
+                    continue;
+                }
+                assert_eq!(name(&row.settings, row.seed), row.cell, "{}", file.display());
+                let mut now = row.settings.clone();
+                if row.settings["dataset"].get("folds").is_none() {
+                    now["dataset"]["folds"] = Value::Null;
+                }
+                if row.settings.get("stream").is_none() {
+                    now["stream"] = json!({ "kind": "none" });
+                }
+                assert_eq!(name(&now, row.seed), row.cell, "{}", file.display());
+                compared += 1;
+            }
+        }
+        assert!(compared > 1000, "{compared}");
+    }
+}

@@ -165,7 +165,8 @@ impl<'a> Scheduler<'a> {
                 store.remove(&stage.key)?;
             }
             states.push(
-                look(store, stage, removes, &mut notes)?.map_or(State::Waiting, |entry| State::Done(entry.into())),
+                look(store, stage, removes, &mut notes)?
+                    .map_or(State::Waiting, |entry| State::Done(entry.into())),
             );
         }
         let queue = Queue::new(plan, costs, states.iter().map(State::is_over).collect(), budget_mb);

@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use aconite_core::{
-    Attack, Dataset, Defense, Error, Info, Knowledge, Learner, Model, Poisoned, Rate, Role, Seed, Told, Verdict,
+    Attack, Dataset, Defense, Error, Info, Knowledge, Learner, Model, Poisoned, Rate, Role, Seed, Told,
+    Verdict,
 };
 use aconite_data::{Places, Split, cut};
 use aconite_plan::{Entry, Key, Stage, Store};
@@ -295,3 +296,6 @@ fn fold_of(stage: &Stage) -> Option<(usize, usize)> {
 pub(crate) fn number(value: &Value, pointer: &str) -> Option<usize> {
     value.pointer(pointer).and_then(Value::as_u64).map(|n| n as usize)
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,9 +114,15 @@ fn check(site: &Site, made: &[Array]) -> Result<(), Error> {
 /// not be, though Slurm says of it too that it may be a job submit limit: then it names the other limit before.
 fn is_passing(why: &str) -> bool {
     let other = |word: &str| word.ends_with("Limit") && !word.contains("SubmitJob");
-    ["MaxSubmitJob", "GrpSubmitJob", "Unable to contact slurm controller", "Socket timed out", "temporarily un"]
-        .iter()
-        .any(|part| why.contains(part))
+    [
+        "MaxSubmitJob",
+        "GrpSubmitJob",
+        "Unable to contact slurm controller",
+        "Socket timed out",
+        "temporarily un",
+    ]
+    .iter()
+    .any(|part| why.contains(part))
         || why.contains("job submit limit") && !why.split([' ', ';', ':']).any(other)
 }
 

@@ -27,7 +27,12 @@ impl Follow {
         Ok(())
     }
 
-    pub(super) fn read_task(&mut self, at: usize, work: &mut Scheduler<'_>, watch: &mut dyn Watch) -> Result<()> {
+    pub(super) fn read_task(
+        &mut self,
+        at: usize,
+        work: &mut Scheduler<'_>,
+        watch: &mut dyn Watch,
+    ) -> Result<()> {
         let task = &mut self.tasks[at];
         let out = self.folders[task.folder].out(task.array, task.at.1, "out");
         let lines = new_lines(&out, &mut task.read);
@@ -118,11 +123,11 @@ impl Follow {
             (true, ..) if self.is_visible(at, work, stage) => Report::Done,
             (true, ..) => self.by_chance(stage, "its output cannot be seen here".into()),
             // What was damaged or gone then is there now: this is read late, or a second time.
-            (false, Some(why), Some(input)) if is_there(work, &input) => self.by_chance(stage, why.to_owned()),
-            (false, Some(why), Some(input)) => Report::Input(input, why.to_owned()),
-            (false, why, _) => {
-                Report::Failed(format!("{} ({})", why.unwrap_or("it failed"), self.place(at)))
+            (false, Some(why), Some(input)) if is_there(work, &input) => {
+                self.by_chance(stage, why.to_owned())
             }
+            (false, Some(why), Some(input)) => Report::Input(input, why.to_owned()),
+            (false, why, _) => Report::Failed(format!("{} ({})", why.unwrap_or("it failed"), self.place(at))),
         };
         self.settle(at, stage, report, work, watch)
     }
