@@ -236,7 +236,7 @@ fn refusals(cluster: &Cluster) {
         cluster.command(&sandbox, &["run", "e.toml"]).env("PATH", "/nowhere").output().unwrap().into();
     assert!(ran.code == Some(2) && ran.err.contains("sbatch is not there"), "{}", ran.err);
     refused(&["--gres", "gpu:1"], "Invalid generic resource");
-    refused(&["--set", "train.threads=3"], "no node can run a task of 3 threads");
+    refused(&["--set", "train.threads=5"], "no node can run a task of 5 threads");
 
     // A store that only the submitter sees: a file system of its own.
     std::fs::create_dir(sandbox.path("own")).unwrap();
