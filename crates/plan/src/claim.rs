@@ -4,7 +4,8 @@
 //! has not been refreshed for a while belongs to a dead owner and may be taken over. A wrong take-over costs
 //! time, never a result: entries are published whole and the first one stays.
 //!
-//! Only exclusive creation and renames are relied on, which network file systems have, and never locks. Nor are clocks
+//! Only exclusive creation and renames are relied on, which network file systems have, and never locks. (A hard link puts
+//! back a claim that was taken away by mistake; where there are none, that claim is lost, which costs time.) Nor are clocks
 //! of two machines compared: another machine's claim is dead when it has not changed while *this* process watched it.
 
 use std::collections::{BTreeMap, HashMap};

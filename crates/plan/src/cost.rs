@@ -213,11 +213,14 @@ fn like(stage: &Stage) -> Key {
             let fold = of("/fold/of");
             let stream = of("/stream");
             let mut like =
-                json!([stage.name, threads, data, victim, train, optimizer, parts, regime, fold, federated]);
-            if let (false, Some(like)) = (stream.is_null(), like.as_array_mut()) {
+                vec![json!([stage.name, threads, data, victim, train, optimizer, parts, regime, fold])];
+            if federated != (Value::Null, Value::Null, Value::Null) {
+                like.push(json!(federated));
+            }
+            if !stream.is_null() {
                 like.push(stream);
             }
-            like
+            json!(like)
         }
         StageName::Features => json!([stage.name, threads, data, victim, precision]),
         StageName::Filter => json!([stage.name, threads, data, of("/defense")]),

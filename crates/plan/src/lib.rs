@@ -21,7 +21,7 @@ pub use claim::Claim;
 pub use cost::{Basis, Cost, Costs, Passes, Size};
 pub use key::Key;
 pub use pack::{Cut, Load, Task, class_mb, pack};
-pub use pipeline::{Environment, Plan};
+pub use pipeline::{Environment, Plan, as_before};
 pub use queue::Queue;
 pub use stage::{Stage, StageName};
 pub use store::{Entry, Kept, Manifest, Store, StoreError};

@@ -26,9 +26,9 @@ pub struct Load {
 /// How tasks are cut.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Cut {
-    /// A task is filled up to this many seconds where there is something to fill it with.
+    /// A task is filled up to this many seconds where there is something to fill it with, and `most_seconds` allow it.
     pub least_seconds: f64,
-    /// No task is filled above this many seconds.
+    /// No task is filled above this many seconds; a stage that takes longer by itself is a task of its own.
     pub most_seconds: f64,
 }
 
@@ -51,6 +51,7 @@ pub struct Task {
 
 /// Packs the wanted stages into tasks, ordered by level. Each wanted stage is in exactly one.
 pub fn pack(loads: &[Load], cut: Cut) -> Vec<Task> {
+    let cut = Cut { least_seconds: cut.least_seconds.min(cut.most_seconds), ..cut };
     let mut packing = Packing { loads, cut, tasks: Vec::new(), of: vec![None; loads.len()] };
     for stage in (0..loads.len()).filter(|&s| loads[s].wanted) {
         packing.place(stage);
@@ -89,7 +90,7 @@ impl Packing<'_> {
         let small = seconds < self.cut.least_seconds;
         let room =
             open.seconds < self.cut.least_seconds || small && open.tail + seconds <= self.cut.least_seconds;
-        room && open.seconds + seconds <= self.cut.most_seconds.max(self.cut.least_seconds)
+        room && open.seconds + seconds <= self.cut.most_seconds
     }
 
     fn place(&mut self, stage: usize) {
@@ -158,8 +159,8 @@ impl Packing<'_> {
                 continue;
             }
             let alike = (open.level, open.threads, class_mb(open.memory_mb));
-            let most = self.cut.most_seconds.max(self.cut.least_seconds);
-            let has_room = |o: &Open| o.seconds < self.cut.least_seconds && o.seconds + open.seconds <= most;
+            let (least, most) = (self.cut.least_seconds, self.cut.most_seconds);
+            let has_room = |o: &Open| o.seconds < least && o.seconds + open.seconds <= most;
             match filling.get(&alike).copied().filter(|&other| self.task(other).is_some_and(has_room)) {
                 Some(other) => self.merge(other, at),
                 None => drop(filling.insert(alike, at)),
@@ -263,13 +264,14 @@ mod tests {
         fn each_stage_is_in_one_task_after_its_inputs(
             raw in prop::collection::vec((0.1f64..200.0, prop::collection::vec(0usize..1000, 0..3), 0u8..10), 1..60),
             least in 0.0f64..100.0,
+            most in 10.0f64..400.0,
         ) {
             let loads: Vec<Load> = raw.iter().enumerate().map(|(at, (seconds, inputs, dice))| {
                 let inputs = inputs.iter().filter(|_| at > 0).map(|i| i % at.max(1)).collect();
                 let threads = 1 + usize::from(*dice == 0);
                 Load { seconds: *seconds, memory_mb: 100.0 * f64::from(*dice), threads, inputs, wanted: *dice != 1 }
             }).collect();
-            let cut = Cut { least_seconds: least, most_seconds: 300.0 };
+            let cut = Cut { least_seconds: least, most_seconds: most };
             let tasks = pack(&loads, cut);
             let mut of = vec![None; loads.len()];
             for (at, task) in tasks.iter().enumerate() {
@@ -285,7 +287,7 @@ mod tests {
                     }
                 }
                 let largest = task.stages.iter().map(|&s| loads[s].seconds).fold(0.0, f64::max);
-                prop_assert!(task.seconds <= largest.max(300.0) + least + 1e-6);
+                prop_assert!(task.seconds <= largest.max(most) + 1e-6);
             }
             prop_assert!((0..loads.len()).all(|s| of[s].is_some() == loads[s].wanted));
         }

@@ -73,6 +73,11 @@ impl Parts<'_> {
         self.facts.versions.get(section).cloned().unwrap_or_default()
     }
 
+    /// The version of the attack's code and what is in its file, where a route is attacked: nothing else depends on them.
+    fn attack_version(&self, route: Route<'_>) -> Option<Value> {
+        route.attacked.then(|| self.version("attack"))
+    }
+
     /// The settings of a stage that reads these sections.
     fn of(&self, sections: &[&str]) -> Value {
         let mut value = json!({ "data": self.data, "seed": self.seed, "environment": self.environment });
@@ -96,16 +101,22 @@ impl Parts<'_> {
     }
 }
 
-/// The settings of a cell's data set. A key that came later and is not set is left out: what is kept of earlier runs
-/// holds without it.
-fn data_settings(settings: &Value) -> Value {
-    let mut data = settings.get("dataset").cloned().unwrap_or(Value::Null);
-    if let Some(table) = data.as_object_mut()
-        && table.get("folds") == Some(&Value::Null)
-    {
-        table.shift_remove("folds");
+/// The settings of a cell without those that came later and are not set, so that what is kept of earlier runs, and what
+/// is called by a hash of the settings, holds.
+pub fn as_before(settings: &Value) -> Value {
+    let mut settings = settings.clone();
+    if let Some(sections) = settings.as_object_mut() {
+        // What is no stream has no settings of one.
+        if sections.get("stream").is_some_and(|stream| stream["kind"] == "none") {
+            sections.shift_remove("stream");
+        }
+        if let Some(dataset) = sections.get_mut("dataset").and_then(Value::as_object_mut)
+            && dataset.get("folds") == Some(&Value::Null)
+        {
+            dataset.shift_remove("folds");
+        }
     }
-    data
+    settings
 }
 
 /// What a line goes through.
@@ -134,6 +145,7 @@ impl Plan {
     /// Adds a cell: its settings (every section, defaults filled in), its seed, and what is known of its
     /// kinds.
     pub fn add(&mut self, settings: &Value, seed: u64, facts: &CellFacts, environment: &Environment) {
+        let settings = &as_before(settings);
         let threads = settings.pointer("/train/threads").cloned().unwrap_or(json!(1));
         let mut parts = Parts {
             settings,
@@ -141,7 +153,7 @@ impl Plan {
             seed,
             environment: json!({ "libtorch": environment.libtorch, "isa": environment.isa, "threads": threads }),
             data: json!({
-                "settings": data_settings(settings),
+                "settings": settings["dataset"],
                 "content": facts.fingerprint,
             }),
             start: None,

@@ -22,7 +22,7 @@ pub struct Provenance {
     pub cores: usize,
     /// Threads per worker.
     pub threads: usize,
-    /// Worker processes.
+    /// Worker processes; 0 on a cluster, which runs as many as it has room for.
     pub jobs: usize,
     /// The host's name; of a cell, that of the one which computed its last stage.
     pub host: String,

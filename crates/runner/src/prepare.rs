@@ -226,7 +226,12 @@ pub(crate) fn prepare_for(
         threads = threads.max(stages::number(settings, "/train/threads").unwrap_or(1));
         let goal = attack.goal(&data.info).name().to_owned();
         let mut knowledge = defended.knowledge;
-        knowledge.extend(stream.iter().flat_map(streams::knowledge).map(str::to_owned));
+        let of_stream = stream.iter().flat_map(streams::knowledge).map(str::to_owned);
+        for word in of_stream {
+            if !knowledge.contains(&word) {
+                knowledge.push(word);
+            }
+        }
         let wanted = attack_needs(attack.as_ref());
         for &seed in &experiment.seeds {
             plan.add(settings, seed, &facts, environment);
@@ -467,13 +472,37 @@ fn located(experiment: &Experiment, point: &Point, section: &str, error: aconite
 /// `badnets-spectral_signatures-s0-1f2e3d4c`: readable, and unique by the hash of all settings.
 fn name(settings: &Value, seed: u64) -> String {
     let kind = |section: &str| settings[section]["kind"].as_str().unwrap_or("none").to_owned();
-    let mut settings = settings.clone();
-    if settings["stream"]["kind"] == "none"
-        && let Some(sections) = settings.as_object_mut()
-    {
-        // What is no stream has no settings of one.
-        sections.shift_remove("stream");
-    }
-    let key = aconite_plan::Key::of(&settings);
+    let key = aconite_plan::Key::of(&aconite_plan::as_before(settings));
     format!("{}-{}-s{seed}-{}", kind("attack"), kind("defense"), key.short())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_called_as_in_the_committed_results() {
+        let results = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../results");
+        let files: Vec<_> = std::fs::read_dir(results).unwrap().map(|e| e.unwrap().path()).collect();
+        let mut compared = 0;
+        for file in files.iter().map(|dir| dir.join("cells.jsonl")).filter(|file| file.exists()) {
+            for row in aconite_record::read_cells(&file).unwrap() {
+                // Some were called while folds counted although they were not set.
+                if row.settings["dataset"].get("folds") == Some(&Value::Null) {
+                    continue;
+                }
+                assert_eq!(name(&row.settings, row.seed), row.cell, "{}", file.display());
+                let mut now = row.settings.clone();
+                if row.settings["dataset"].get("folds").is_none() {
+                    now["dataset"]["folds"] = Value::Null;
+                }
+                if row.settings.get("stream").is_none() {
+                    now["stream"] = json!({ "kind": "none" });
+                }
+                assert_eq!(name(&now, row.seed), row.cell, "{}", file.display());
+                compared += 1;
+            }
+        }
+        assert!(compared > 1000, "{compared}");
+    }
 }

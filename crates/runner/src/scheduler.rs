@@ -98,6 +98,8 @@ pub(crate) struct Scheduler<'a> {
     lives: usize,
     /// Whether what stages cost is written down.
     records: bool,
+    /// Whether an entry that turns out damaged is removed.
+    removes: bool,
     /// The cells that each stage belongs to.
     cells: Vec<Vec<usize>>,
     /// Stages of each cell that are not over; `None` once it was told of.
@@ -129,20 +131,24 @@ impl<'a> Scheduler<'a> {
         budget_mb: f64,
         fresh: bool,
     ) -> Result<Self, StoreError> {
-        let recorded = Costs::read(store);
-        let costs = plan.stages.iter().zip(&plan.sizes).map(|(s, size)| recorded.of(s, size)).collect();
-        Self::with(plan, store, costs, budget_mb, fresh)
+        Self::with(plan, store, recorded(plan, store), budget_mb, fresh, true)
+    }
+
+    /// For tasks elsewhere that are only followed. What is damaged is left to the tasks that meet it: who hears of it here
+    /// hears it late, when it may be whole again and others read from it. Only with `fresh` something is removed.
+    pub(crate) fn to_follow(plan: &'a Plan, store: &'a Store, fresh: bool) -> Result<Self, StoreError> {
+        Self::with(plan, store, recorded(plan, store), f64::INFINITY, fresh, false)
     }
 
     /// As a task on a node: what stages cost is known and not written down, and none is tried again, since what killed it
     /// there would kill it again.
     pub(crate) fn of_task(plan: &'a Plan, store: &'a Store, costs: Vec<Cost>) -> Result<Self, StoreError> {
-        Ok(Self { lives: 1, records: false, ..Self::with(plan, store, costs, f64::INFINITY, false)? })
+        Ok(Self { lives: 1, records: false, ..Self::with(plan, store, costs, f64::INFINITY, false, true)? })
     }
 
-    /// Only to look at: what stages cost does not matter and is not written down.
+    /// Only to look at: nothing is written down, and nothing removed.
     pub(crate) fn to_look(plan: &'a Plan, store: &'a Store) -> Result<Self, StoreError> {
-        Ok(Self { records: false, ..Self::new(plan, store, f64::INFINITY, false)? })
+        Ok(Self { records: false, ..Self::to_follow(plan, store, false)? })
     }
 
     fn with(
@@ -151,6 +157,7 @@ impl<'a> Scheduler<'a> {
         costs: Vec<Cost>,
         budget_mb: f64,
         fresh: bool,
+        removes: bool,
     ) -> Result<Self, StoreError> {
         let (mut states, mut notes) = (Vec::with_capacity(plan.stages.len()), Vec::new());
         for stage in &plan.stages {
@@ -158,7 +165,8 @@ impl<'a> Scheduler<'a> {
                 store.remove(&stage.key)?;
             }
             states.push(
-                look(store, stage, &mut notes)?.map_or(State::Waiting, |entry| State::Done(entry.into())),
+                look(store, stage, removes, &mut notes)?
+                    .map_or(State::Waiting, |entry| State::Done(entry.into())),
             );
         }
         let queue = Queue::new(plan, costs, states.iter().map(State::is_over).collect(), budget_mb);
@@ -172,7 +180,7 @@ impl<'a> Scheduler<'a> {
         let complete = (0..left.len()).filter(|&c| left[c] == Some(0)).collect();
         let tries = vec![0; plan.stages.len()];
         let (lives, records) = (TRIES, true);
-        Ok(Self { plan, store, states, queue, tries, lives, records, cells, left, complete, notes })
+        Ok(Self { plan, store, states, queue, tries, lives, records, removes, cells, left, complete, notes })
     }
 
     /// What is left to do.
@@ -219,9 +227,7 @@ impl<'a> Scheduler<'a> {
 
     /// Whether a stage is in the store by now, whoever put it there; then it is done.
     pub(crate) fn is_found(&mut self, stage: usize, watch: &mut dyn Watch) -> Result<bool, StoreError> {
-        let Some(entry) = look(self.store, &self.plan.stages[stage], &mut self.notes)? else {
-            return Ok(false);
-        };
+        let Some(entry) = self.look(stage)? else { return Ok(false) };
         watch.progress().found(&self.plan.stages[stage], self.queue.cost(stage));
         self.set(stage, State::Done(entry.into()));
         Ok(true)
@@ -259,11 +265,9 @@ impl<'a> Scheduler<'a> {
     ) -> anyhow::Result<()> {
         match report {
             Report::Progress(..) => {}
-            Report::Done => match look(self.store, &self.plan.stages[stage], &mut self.notes)? {
+            Report::Done => match self.look(stage)? {
                 Some(entry) => {
-                    if self.records {
-                        Costs::record(self.store, &self.plan.stages[stage], &self.plan.sizes[stage], &entry);
-                    }
+                    self.write_down(stage, &entry);
                     self.set(stage, State::Done(entry.into()));
                 }
                 None if self.tries[stage] < TRIES => self.set(stage, State::Waiting),
@@ -282,7 +286,9 @@ impl<'a> Scheduler<'a> {
             Report::Died(why) => self.fail(stage, &why),
             Report::Input(key, what) => {
                 watch.progress().note(&damaged(&key, &what));
-                self.store.remove(&key)?;
+                if self.removes {
+                    self.store.remove(&key)?;
+                }
                 match self.plan.find(&key) {
                     Some(input) if self.tries[stage] < TRIES => {
                         self.set(stage, State::Waiting);
@@ -295,6 +301,23 @@ impl<'a> Scheduler<'a> {
             }
         }
         Ok(())
+    }
+
+    fn look(&mut self, stage: usize) -> Result<Option<Entry>, StoreError> {
+        look(self.store, &self.plan.stages[stage], self.removes, &mut self.notes)
+    }
+
+    /// Writes down what a stage cost that ended while nobody watched.
+    pub(crate) fn record(&self, stage: usize) {
+        if let Ok(Some(entry)) = self.store.get(&self.plan.stages[stage].key) {
+            self.write_down(stage, &entry);
+        }
+    }
+
+    fn write_down(&self, stage: usize, entry: &Entry) {
+        if self.records {
+            Costs::record(self.store, &self.plan.stages[stage], &self.plan.sizes[stage], entry);
+        }
     }
 
     pub(crate) fn name(&self, stage: usize) -> &'static str {
@@ -350,12 +373,25 @@ impl<'a> Scheduler<'a> {
     }
 }
 
-/// The entry of a stage. A damaged one is removed, noted, and counts as missing.
-fn look(store: &Store, stage: &Stage, notes: &mut Vec<String>) -> Result<Option<Entry>, StoreError> {
+/// What the stages are taken to cost, by what is written down.
+fn recorded(plan: &Plan, store: &Store) -> Vec<Cost> {
+    let recorded = Costs::read(store);
+    plan.stages.iter().zip(&plan.sizes).map(|(stage, size)| recorded.of(stage, size)).collect()
+}
+
+/// The entry of a stage. A damaged one is noted, and counts as missing; it is removed if that is asked for.
+fn look(
+    store: &Store,
+    stage: &Stage,
+    removes: bool,
+    notes: &mut Vec<String>,
+) -> Result<Option<Entry>, StoreError> {
     match store.get(&stage.key) {
         Err(StoreError::Damaged { key, what }) => {
             notes.push(damaged(&key, &what));
-            store.remove(&key)?;
+            if removes {
+                store.remove(&key)?;
+            }
             Ok(None)
         }
         other => other,

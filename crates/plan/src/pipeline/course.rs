@@ -16,7 +16,9 @@ pub(super) fn add(settings: &mut Value, parts: &Parts<'_>, route: Route<'_>) {
     }
     if parts.facts.federated || parts.facts.streamed {
         settings["attack"] = attack(parts, route);
-        settings["versions"]["attack"] = parts.version("attack");
+        if let Some(version) = parts.attack_version(route) {
+            settings["versions"]["attack"] = version;
+        }
         settings["evaluate"] = json!({ "asr_scope": parts.part("evaluate")["asr_scope"] });
     }
 }

@@ -143,6 +143,37 @@ fn control_arms_frame_a_filter_and_the_twin_s_is_shared_between_attacks() {
 }
 
 #[test]
+fn attacks_of_different_versions_share_the_twin_of_a_federation() {
+    let mut plan = Plan::new();
+    let mut add = |version: Value| {
+        let versions = json!({ "attack": version });
+        let facts = CellFacts { federated: true, versions, ..facts(&[]) };
+        let federated = json!({ "kind": "fed_avg", "attack_from": 0 });
+        let mut settings = settings("a", "none");
+        settings["federation"] = federated;
+        plan.add(&settings, 0, &facts, &env());
+        let cell = plan.cells.last().unwrap();
+        (cell.twin_fit.unwrap(), cell.stage("fit").unwrap())
+    };
+    let (first, other) = (add(1.into()), add(json!({ "code": 2, "content": "words" })));
+    assert_eq!(first.0, other.0, "nobody attacks the clean twin");
+    assert_ne!(first.1, other.1);
+}
+
+#[test]
+fn what_came_later_and_is_not_set_counts_for_nothing() {
+    let before = settings("a", "none");
+    let mut now = before.clone();
+    now["dataset"]["folds"] = Value::Null;
+    now["stream"] = json!({ "kind": "none", "windows": 10 });
+    assert_eq!(as_before(&now), before);
+    let mut set = now.clone();
+    set["dataset"]["folds"] = 5.into();
+    set["stream"]["kind"] = "every".into();
+    assert_eq!(as_before(&set), set);
+}
+
+#[test]
 fn who_is_told_depends_on_the_attack() {
     let mut plan = Plan::new();
     let mut told = CellFacts { controls: true, ..facts(&[("f", READS)]) };

@@ -63,14 +63,19 @@ pub(crate) fn run(args: &cli::Run) -> Result<Exit> {
     };
     let dir = args.out.clone().unwrap_or_else(|| PathBuf::from("results").join(&experiment.name));
     let jobs = jobs(args.jobs, &prepared);
-    let mut provenance = system::provenance(prepared.threads, jobs);
+    // How many run at once on a cluster is the cluster's to say.
+    let workers = if cluster.is_some() { 0 } else { jobs };
+    let mut provenance = system::provenance(prepared.threads, workers);
     provenance.isa.clone_from(&environment.isa);
     provenance.cpu = cpu.unwrap_or(provenance.cpu);
     let running: HashSet<&str> = prepared.cells.iter().map(|c| c.name.as_str()).collect();
     let results = Results::open(dir.clone(), &whole, order, &running, &provenance)?;
     let memory = args.memory.unwrap_or_default().mb();
-    let mut scheduler =
-        Scheduler::new(&prepared.plan, &store, memory, args.fresh).map_err(|e| stopped(e.into()))?;
+    let scheduler = match cluster {
+        None => Scheduler::new(&prepared.plan, &store, memory, args.fresh),
+        Some(_) => Scheduler::to_follow(&prepared.plan, &store, args.fresh),
+    };
+    let mut scheduler = scheduler.map_err(|e| stopped(e.into()))?;
     store.sweep();
     let left = scheduler.left();
     let slots = match cluster {

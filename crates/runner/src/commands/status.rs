@@ -5,7 +5,7 @@ use std::path::Path;
 
 use aconite_grid::{Error, Experiment, Override};
 use aconite_plan::{Environment, Store};
-use aconite_record::{Status, read_cells};
+use aconite_record::{Provenance, Status, read_cells};
 use anyhow::Result;
 use serde_json::json;
 
@@ -96,7 +96,11 @@ pub(crate) fn status(dir: &Path, as_json: bool, cancel: bool) -> Result<Exit> {
 /// The cluster that the results wait for, if they wait for one, and the run that they come from.
 fn cluster(dir: &Path, store: &Store) -> Result<(Option<Slurm>, Origin)> {
     let results = std::path::absolute(dir)?;
-    let here = Origin { results: results.clone(), isa: system::isa().into(), only: vec![], set: vec![] };
+    // Keys say which class of processor numbers come from: those that computed them, wherever that was.
+    let written = std::fs::read(dir.join("provenance.json")).ok();
+    let run = written.and_then(|bytes| serde_json::from_slice::<Provenance>(&bytes).ok());
+    let isa = run.map_or_else(|| system::isa().into(), |run| run.isa);
+    let here = Origin { results: results.clone(), isa, only: vec![], set: vec![] };
     if !store.root().join("slurm").exists() {
         return Ok((None, here));
     }

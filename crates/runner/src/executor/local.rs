@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aconite_plan::{Claim, Stage};
 
@@ -18,6 +18,8 @@ use crate::worker::{Event, Request};
 
 /// How long to wait for a report before looking at other runs' stages and at Ctrl-C.
 const TICK: Duration = Duration::from_millis(100);
+/// Within this time a signal reaches all that it is sent to.
+const TOGETHER: Duration = Duration::from_millis(200);
 /// Lines of a worker's standard error that are kept.
 pub(super) const TAIL: usize = 12;
 
@@ -150,6 +152,11 @@ impl Executor for Local {
                 return Ok(End::Complete);
             }
             let Some((slot, report)) = self.next(TICK) else { continue };
+            // A signal for all processes of a task ends the worker too, and that says nothing about its stage.
+            if matches!(report, Report::Died(_)) && is_set_soon(interrupted) {
+                self.stop();
+                return Ok(End::Interrupted);
+            }
             if let Report::Progress(done, total) = report {
                 watch.progress().steps(slot, done, total);
                 continue;
@@ -192,7 +199,9 @@ impl Local {
                     running.insert(slot, (i, claim));
                 }
                 Err(why) => {
-                    work.fail(i, &why);
+                    // Started all the same: who follows is told of its end like of any other.
+                    work.started(i, slot, watch);
+                    work.ended(i, slot, Report::Failed(why), watch)?;
                     changed = true;
                 }
             }
@@ -243,6 +252,18 @@ impl Local {
             let _ = worker.child.wait();
         }
     }
+}
+
+/// Whether the flag is set or will be in a moment: processes that get a signal together do not notice it together.
+fn is_set_soon(flag: &AtomicBool) -> bool {
+    let start = Instant::now();
+    while !flag.load(Ordering::Relaxed) {
+        if start.elapsed() > TOGETHER {
+            return false;
+        }
+        std::thread::sleep(TOGETHER / 20);
+    }
+    true
 }
 
 impl Drop for Local {

@@ -6,7 +6,7 @@ use aconite_plan::{Entry, Stage};
 use aconite_record::{Detection, Reversed};
 use serde_json::{Map, Value, json};
 
-use super::workshop::{learner, seed};
+use super::workshop::{attack, learner, seed};
 use super::{Failure, Output, Workshop};
 use crate::families;
 
@@ -36,7 +36,7 @@ pub(super) fn compute(
         Role::InputDetector(detector) => inputs(stage, &split.test, detector, &subject, watch),
         Role::ModelDetector(detector) => {
             let findings = detector.inspect(&subject, watch)?;
-            let target = families::attack(&stage.settings["attack"])?.goal(&info).target();
+            let target = attack(stage)?.goal(&info).target();
             let value = judged(&findings, target);
             let kind = stage.settings["defense"]["kind"].as_str().unwrap_or_default();
             let bytes = serde_json::to_vec(&detection(kind, &info, findings)?).unwrap_or_default();
@@ -54,7 +54,7 @@ fn inputs(
     subject: &Subject<'_>,
     watch: &mut dyn Observer,
 ) -> Result<Output, Failure> {
-    let attack = families::attack(&stage.settings["attack"])?;
+    let attack = attack(stage)?;
     let scope = families::evaluate(&stage.settings["evaluate"])?.asr_scope;
     let own = seed(stage).derive("detection inputs");
     let all: Vec<usize> = (0..test.len()).collect();

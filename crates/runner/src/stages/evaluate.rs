@@ -9,7 +9,7 @@ use aconite_record::Predictions;
 use serde_json::{Map, Value, json};
 use tch::{Kind, Tensor};
 
-use super::workshop::{seed, trial};
+use super::workshop::{attack, seed, trial};
 use super::{Failure, Output, Workshop, read_poison};
 use crate::{families, tensors};
 
@@ -47,7 +47,7 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> std::result::Result
     for (name, measure) in model.measures() {
         put(name, Some(measure));
     }
-    let attack = families::attack(&stage.settings["attack"])?;
+    let attack = attack(stage)?;
     let scope = settings.asr_scope;
     match attack.goal(&split.train.info()) {
         // Availability is the drop against the twin, which is another stage.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::evaluate::{Misread, Triggered};
 use super::fit::MODEL;
-use super::workshop::{clean_rows, seed};
+use super::workshop::{self, clean_rows, seed};
 use super::{Failure, Output, Workshop};
 use crate::{families, tensors};
 
@@ -32,7 +32,7 @@ pub(super) fn compute(
     let sgd = families::sgd(&stage.settings["victim"], &stage.settings["train"])?;
     let attack = match stage.settings["attack"]["kind"].as_str() {
         None | Some("none") => None,
-        Some(_) => Some(families::attack(&stage.settings["attack"])?),
+        Some(_) => Some(workshop::attack(stage)?),
     };
     let steps = stage.settings["rule"].as_array().into_iter().flatten();
     let rules: Vec<Box<dyn Defense>> = steps.map(families::defense).collect::<Result<_>>()?;

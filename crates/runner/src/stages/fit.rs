@@ -5,7 +5,7 @@ use aconite_plan::{Stage, StageName};
 use aconite_train::Transfer;
 use serde_json::json;
 
-use super::workshop::{learner, regime, seed};
+use super::workshop::{attack, learner, regime, seed};
 use super::{Failure, Output, Workshop, federate, stream};
 use crate::{families, tensors};
 
@@ -90,7 +90,7 @@ fn feed(stage: &Stage, shop: &mut Workshop) -> Result<Option<Box<dyn Feed>>, Fai
         return Ok(None);
     }
     let info = shop.split(stage)?.train.info();
-    Ok(families::attack(&stage.settings["attack"])?.feed(&info, seed(stage).derive("attack"))?)
+    Ok(attack(stage)?.feed(&info, seed(stage).derive("attack"))?)
 }
 
 /// Keeps the loss of each epoch and passes everything on.

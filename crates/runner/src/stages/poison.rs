@@ -10,9 +10,9 @@ use aconite_plan::{Entry, Stage};
 use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
-use super::workshop::{learner, seed};
+use super::workshop::{attack, learner, seed};
 use super::{Failure, Output, Workshop};
-use crate::{families, tensors};
+use crate::tensors;
 
 const FILE: &str = "poison.safetensors";
 /// How the names of tensors of added rows begin.
@@ -24,7 +24,7 @@ pub(super) fn compute(
     watch: &mut dyn Observer,
 ) -> std::result::Result<Output, Failure> {
     let split = shop.split(stage)?;
-    let attack = families::attack(&stage.settings["attack"])?;
+    let attack = attack(stage)?;
     let info = split.train.info();
     // What cannot be counted in the end shall fail before the victim is trained.
     attack.counted(&split.test)?;

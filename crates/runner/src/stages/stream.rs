@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::federate::Exam;
 use super::fit::MODEL;
-use super::workshop::{learner, seed};
+use super::workshop::{self, learner, seed};
 use super::{Failure, Output, Workshop};
 use crate::{families, tensors};
 
@@ -29,7 +29,7 @@ pub(super) fn compute(
     let learner = learner(stage)?;
     let attack = match stage.settings["attack"]["kind"].as_str() {
         None | Some("none") => None,
-        Some(_) => Some(families::attack(&stage.settings["attack"])?),
+        Some(_) => Some(workshop::attack(stage)?),
     };
     let stream = Stream {
         common: &settings.common,

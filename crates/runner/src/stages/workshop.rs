@@ -3,7 +3,8 @@
 use std::rc::Rc;
 
 use aconite_core::{
-    Dataset, Defense, Error, Info, Knowledge, Learner, Model, Poisoned, Rate, Role, Seed, Told, Verdict,
+    Attack, Dataset, Defense, Error, Info, Knowledge, Learner, Model, Poisoned, Rate, Role, Seed, Told,
+    Verdict,
 };
 use aconite_data::{Places, Split, cut};
 use aconite_plan::{Entry, Key, Stage, Store};
@@ -47,24 +48,30 @@ impl Workshop {
 
     /// The data set of a stage, with the subset that its seed draws.
     pub(crate) fn split(&mut self, stage: &Stage) -> Result<Rc<Split>, Failure> {
-        let settings = &stage.settings["data"]["settings"];
+        let data = &stage.settings["data"];
+        let settings = &data["settings"];
         let seed = seed(stage);
-        let name = format!("{settings} {}", seed.0);
+        let name = format!("{data} {}", seed.0);
         if let Some((_, split)) = self.splits.iter().find(|(n, _)| *n == name) {
             return Ok(split.clone());
         }
-        let whole = self.whole(settings)?;
+        let whole = self.whole(settings, data["content"].as_str())?;
         let split = Rc::new(cut(&whole, &families::common(settings)?, seed)?);
         remember(&mut self.splits, name, split.clone());
         Ok(split)
     }
 
-    /// A data set as it was read.
-    fn whole(&mut self, settings: &Value) -> Result<Rc<Split>, Failure> {
+    /// A data set as it was read. Its files must be those that the plan was made for, with the content `planned`.
+    fn whole(&mut self, settings: &Value, planned: Option<&str>) -> Result<Rc<Split>, Failure> {
         let own = families::own(settings);
-        let name = own.to_string();
+        let name = format!("{own} {}", planned.unwrap_or_default());
         if let Some((_, whole)) = self.wholes.iter().find(|(n, _)| *n == name) {
             return Ok(whole.clone());
+        }
+        if let Some(planned) = planned
+            && families::source(settings)?.fingerprint(&self.places)? != planned
+        {
+            return Err(changed("the data set's files have").into());
         }
         let whole = Rc::new(data::load(settings, &self.places, Some(&self.store))?);
         remember(&mut self.wholes, name, whole.clone());
@@ -146,7 +153,7 @@ impl Workshop {
                 None if stage.settings["attack"].is_null() => None,
                 None => {
                     let info = self.split(stage)?.train.info();
-                    families::attack(&stage.settings["attack"])?.goal(&info).target()
+                    attack(stage)?.goal(&info).target()
                 }
             };
         }
@@ -221,13 +228,35 @@ pub(crate) fn seed(stage: &Stage) -> Seed {
 /// The learner of a stage.
 pub(super) fn learner(stage: &Stage) -> aconite_core::Result<Box<dyn Learner>> {
     let learner = families::learner(&stage.settings["victim"], &stage.settings["train"])?;
-    if let Some(planned) = stage.settings["versions"]["victim"]["content"].as_str()
+    if let Some(planned) = planned(stage, "victim")
         && learner.content()?.as_deref() != Some(planned)
     {
-        return Err(aconite_core::Error::new("the victim's file has changed since the run began")
-            .hint("run the experiment again"));
+        return Err(changed("the victim's file has"));
     }
     Ok(learner)
+}
+
+/// The attack of a stage.
+pub(super) fn attack(stage: &Stage) -> aconite_core::Result<Box<dyn Attack>> {
+    let settings = &stage.settings["attack"];
+    let attack = families::attack(settings)?;
+    // Versions tell of the cell's attack also where this line of it is not attacked.
+    if let Some(planned) = planned(stage, "attack").filter(|_| settings["kind"] != "none")
+        && attack.content()?.as_deref() != Some(planned)
+    {
+        return Err(changed("the attack's file has"));
+    }
+    Ok(attack)
+}
+
+/// What was in the file of a stage's victim or attack when the key was made.
+fn planned<'a>(stage: &'a Stage, section: &str) -> Option<&'a str> {
+    stage.settings["versions"][section]["content"].as_str()
+}
+
+/// What was read is not what the key says.
+fn changed(what: &str) -> Error {
+    Error::new(format!("{what} changed since the run began")).hint("run the experiment again")
 }
 
 /// The regime by which a stage's model was trained, if there is one.
@@ -267,3 +296,6 @@ fn fold_of(stage: &Stage) -> Option<(usize, usize)> {
 pub(crate) fn number(value: &Value, pointer: &str) -> Option<usize> {
     value.pointer(pointer).and_then(Value::as_u64).map(|n| n as usize)
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,9 +96,14 @@ impl Cluster {
         })
     }
 
-    /// Waits until the queue is empty.
-    fn drain(&self) {
-        wait_for("an empty queue", || self.slurm("squeue", &["-h"]).trim().is_empty().then_some(()));
+    /// Waits until no task of a sandbox's results is left, and returns its status.
+    fn settle(&self, sandbox: &Sandbox) -> Value {
+        wait_for("the end of its tasks", || {
+            let status = self.ok(sandbox, &["status", "results/e", "--json"]);
+            let status: Value = serde_json::from_str(&status.out).unwrap();
+            let left = ["running", "queued"].map(|state| status["stages"][state].as_u64().unwrap());
+            (left == [0, 0]).then_some(status)
+        })
     }
 }
 
@@ -203,7 +208,7 @@ fn a_cluster_gives_the_numbers_of_one_machine() {
         eprintln!("{name}: {:.1} s", start.elapsed().as_secs_f64());
     }
 
-    cluster.drain();
+    cluster.settle(&late);
     let ran = cluster.run(&late, &limit);
     assert_eq!(ran.code, Some(1), "{}", ran.err);
     let why = cells(&late)[0].error.clone().unwrap();
@@ -231,7 +236,7 @@ fn refusals(cluster: &Cluster) {
         cluster.command(&sandbox, &["run", "e.toml"]).env("PATH", "/nowhere").output().unwrap().into();
     assert!(ran.code == Some(2) && ran.err.contains("sbatch is not there"), "{}", ran.err);
     refused(&["--gres", "gpu:1"], "Invalid generic resource");
-    refused(&["--set", "train.threads=3"], "no node can run a task of 3 threads");
+    refused(&["--set", "train.threads=5"], "no node can run a task of 5 threads");
 
     // A store that only the submitter sees: a file system of its own.
     std::fs::create_dir(sandbox.path("own")).unwrap();
@@ -305,12 +310,8 @@ fn all_is_cancelled(cluster: &Cluster) {
     cluster.ok(&sandbox, &["run", "e.toml"]);
     let status = cluster.ok(&sandbox, &["status", "results/e", "--cancel"]);
     assert!(status.out.contains("cancelled 1 jobs"), "{}", status.out);
-    wait_for("the end of its tasks", || {
-        let status = cluster.ok(&sandbox, &["status", "results/e", "--json"]);
-        let status: Value = serde_json::from_str(&status.out).unwrap();
-        let left = ["running", "queued"].map(|state| status["stages"][state].as_u64().unwrap());
-        (left == [0, 0] && status["failure"].as_str().unwrap().contains("cancelled: ")).then_some(())
-    });
+    let status = cluster.settle(&sandbox);
+    assert!(status["failure"].as_str().unwrap().contains("cancelled: "), "{status}");
 }
 
 /// Somebody cancels a task: its cells say so, what waits for it leaves the queue, and the next run computes them.
@@ -322,7 +323,7 @@ fn a_cancelled_task(cluster: &Cluster) {
     let status = cluster.ok(&sandbox, &["status", "results/e"]);
     assert!(status.out.contains("6 cells: 0 computed") && status.out.contains(" queued"), "{}", status.out);
     cluster.slurm("scancel", &[&task]);
-    cluster.drain();
+    cluster.settle(&sandbox);
     let told = cluster.run(&sandbox, &["run", "e.toml"]);
     assert_eq!(told.code, Some(1), "{}", told.err);
     let failed: Vec<String> = cells(&sandbox).into_iter().filter_map(|cell| cell.error).collect();

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A Slurm of one node with two processors on the loopback, with folders and ports of its own.
+# A Slurm of one node with four processors on the loopback, with folders and ports of its own.
 #
 #   slurm.sh start DIR     starts it in DIR and returns when its node is idle; DIR/slurm.conf is what SLURM_CONF is for
 #   slurm.sh node DIR      starts the node's slurmd again
@@ -87,12 +87,14 @@ SchedulerParameters=bf_interval=1,sched_interval=1,sched_min_interval=0,sched_ma
 AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 ReturnToService=2
+# Tasks wait for Slurm longer than they compute, so there may be more than the machine has processors for.
+SlurmdParameters=config_overrides
 SlurmdTimeout=30
 MessageTimeout=2
 BatchStartTimeout=1
 KillWait=2
 MinJobAge=300
-NodeName=node1 NodeHostname=$(hostname) NodeAddr=127.0.0.1 CPUs=2 RealMemory=4000
+NodeName=node1 NodeHostname=$(hostname) NodeAddr=127.0.0.1 CPUs=4 RealMemory=4000
 PartitionName=main Nodes=node1 Default=YES MaxTime=INFINITE State=UP
 CONF
   slurmctld -f "$SLURM_CONF"

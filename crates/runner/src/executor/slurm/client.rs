@@ -202,7 +202,7 @@ fn fate_of(name: &str) -> Fate {
 fn controller(text: &str) -> Option<Fate> {
     let value =
         |name: &str| text.split_whitespace().find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
-    let state = value("JobState")?;
+    let state = value("JobState").filter(|state| !is_alive(state))?;
     Some(Fate::of(state, value("Reason").unwrap_or_default(), exit(value("ExitCode")?)))
 }
 
@@ -273,6 +273,7 @@ mod tests {
         let job =
             "JobId=6 ArrayJobId=6 JobState=FAILED Reason=NonZeroExitCode Dependency=(null) ExitCode=3:0";
         assert_eq!(controller(job), Some(Fate::Exit(3)));
+        assert_eq!(controller(&job.replace("FAILED", "REQUEUED")), None);
         assert_eq!(accounting("TIMEOUT|0:0"), Some(Fate::TimeLimit));
         assert_eq!(accounting("RUNNING|0:0"), None);
         assert_eq!(nodes_in("4000|2\n64000|16\n?\n")[1], Node { memory_mb: 64_000, threads: 16 });

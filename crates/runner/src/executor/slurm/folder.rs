@@ -159,9 +159,16 @@ impl Folder {
         Ok(())
     }
 
-    /// What a task prints, `out` or `err`; with `%a` for the index it is the pattern that Slurm wants.
-    pub(crate) fn out(&self, array: usize, index: &str, ending: &str) -> PathBuf {
+    /// What a task prints, `out` or `err`.
+    pub(crate) fn out(&self, array: usize, index: usize, ending: &str) -> PathBuf {
         self.path.join("out").join(format!("{array}-{index}.{ending}"))
+    }
+
+    /// The same for all tasks of an array, in Slurm's words.
+    pub(crate) fn out_pattern(&self, array: usize, ending: &str) -> String {
+        // A percent sign in the path itself is no pattern.
+        let folder = self.path.join("out").to_string_lossy().replace('%', "%%");
+        format!("{folder}/{array}-%a.{ending}")
     }
 
     /// Every task is over and told of: nobody need look here again.
@@ -171,10 +178,15 @@ impl Folder {
     }
 }
 
+/// All that lies beside a store's submissions, and they.
+fn paths(store: &Store) -> Vec<PathBuf> {
+    let entries = root(store).ok().and_then(|root| std::fs::read_dir(root).ok());
+    entries.into_iter().flatten().flatten().map(|e| e.path()).collect()
+}
+
 /// The folders of a store's submissions, the oldest first.
 fn list(store: &Store) -> Vec<PathBuf> {
-    let entries = root(store).ok().and_then(|root| std::fs::read_dir(root).ok());
-    let mut paths: Vec<PathBuf> = entries.into_iter().flatten().flatten().map(|e| e.path()).collect();
+    let mut paths = paths(store);
     paths.retain(|path| path.join("submission.json").exists() && !is_aside(path));
     paths.sort();
     paths
@@ -185,12 +197,16 @@ fn is_aside(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
-/// Removes what ended long ago. Errors are passed over; the next sweep will try again.
+/// Removes what ended long ago, and what killed submitters left half-written. Errors are passed over; the next sweep will
+/// try again.
 pub(crate) fn sweep(store: &Store) {
-    const OLD: Duration = Duration::from_secs(14 * 86_400);
-    for path in list(store) {
-        let ended = std::fs::metadata(path.join("ended")).and_then(|m| m.modified()).ok();
-        if ended.and_then(|t| t.elapsed().ok()).is_some_and(|age| age > OLD) {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let is_older = |path: &Path, than: Duration| {
+        let modified = std::fs::metadata(path).and_then(|m| m.modified()).ok();
+        modified.and_then(|t| t.elapsed().ok()).is_some_and(|age| age > than)
+    };
+    for path in paths(store) {
+        if is_aside(&path) && is_older(&path, DAY) || is_older(&path.join("ended"), 14 * DAY) {
             let _ = std::fs::remove_dir_all(path);
         }
     }
@@ -237,6 +253,35 @@ pub(crate) fn work(folder: &Path, array: usize, index: usize) -> Result<Work> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_killed_submitter_left_goes_after_a_day() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let make = |name: &str| {
+            let path = root(&store).unwrap().join(name);
+            std::fs::create_dir_all(path.join("out")).unwrap();
+            path
+        };
+        let [old, new, open] = [".new-a", ".probe-b", "20200101T000000Z-c"].map(make);
+        let days_ago = std::time::SystemTime::now() - Duration::from_secs(3 * 86_400);
+        for path in [&old, &open] {
+            File::open(path).unwrap().set_modified(days_ago).unwrap();
+        }
+        sweep(&store);
+        assert_eq!([old, new, open].map(|path| path.exists()), [false, true, true]);
+    }
+
+    #[test]
+    fn a_path_is_no_pattern() {
+        let site = Site::default();
+        let origin = Origin { results: "r".into(), isa: "i".into(), only: vec![], set: vec![] };
+        let (cluster, created) = ("c".to_owned(), "t".to_owned());
+        let submission = Submission { cluster, origin, created, site, arrays: vec![] };
+        let folder = Folder { path: "/INDEX/5%".into(), submission, jobs: BTreeMap::new() };
+        assert_eq!(folder.out_pattern(3, "err"), "/INDEX/5%%/out/3-%a.err");
+        assert_eq!(folder.out(3, 7, "err"), PathBuf::from("/INDEX/5%/out/3-7.err"));
+    }
 
     #[test]
     fn each_task_finds_its_own_work() {

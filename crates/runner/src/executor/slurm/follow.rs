@@ -1,19 +1,18 @@
-//! Following tasks: what their files tell, and what Slurm says of those that cannot tell any more.
+//! Following tasks: what their files tell ([`told`]), and what Slurm says of those that cannot tell any more.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+#[cfg(test)]
+mod tests;
+mod told;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use aconite_plan::Key;
 use anyhow::Result;
-use serde_json::Value;
 
 use super::client::{self, JobTask, Standing};
 use super::fate::Fate;
 use super::folder::Folder;
-use super::task::VISIBLE;
 use crate::executor::Report;
 use crate::executor::TAIL;
 use crate::scheduler::{Scheduler, State, Watch};
@@ -42,6 +41,10 @@ pub(crate) struct Task {
     attempt: u64,
     /// The stage that it computes now, and the slot in which that is shown.
     running: Option<(usize, usize)>,
+    /// Stages whose end it has told, since it was last started.
+    told: HashSet<usize>,
+    /// It said itself that it is through.
+    ended: bool,
     /// It was started too often.
     gave_up: bool,
 }
@@ -56,6 +59,8 @@ pub(crate) struct Follow {
     /// How often each stage was lost by chance.
     chances: HashMap<usize, u32>,
     slots: BTreeSet<usize>,
+    /// Stages that were computed, by a task of which submission, while nobody watched.
+    unseen: Vec<(usize, usize)>,
     /// Whether the controller answered when it was last asked.
     answers: bool,
 }
@@ -69,6 +74,7 @@ impl Follow {
             retries,
             chances: HashMap::new(),
             slots: BTreeSet::new(),
+            unseen: Vec::new(),
             answers: true,
         }
     }
@@ -103,6 +109,8 @@ impl Follow {
                     node: String::new(),
                     attempt: 0,
                     running: None,
+                    told: HashSet::new(),
+                    ended: false,
                     gave_up: false,
                 });
             }
@@ -126,11 +134,13 @@ impl Follow {
         self.folders[folder].submission.origin.results == self.results
     }
 
-    /// Closes the submissions of ours of which every task is over.
-    pub(super) fn end(&self) {
-        for (at, folder) in self.folders.iter().enumerate().filter(|&(at, _)| self.is_ours(at)) {
+    /// Closes the submissions of ours of which every task is over. What their stages cost that ended while nobody watched
+    /// is written down with it, so that it is once.
+    pub(super) fn end(&mut self, work: &Scheduler<'_>) {
+        for at in (0..self.folders.len()).filter(|&at| self.is_ours(at)) {
             if self.tasks.iter().filter(|t| t.folder == at).all(|t| t.over) {
-                folder.end();
+                self.unseen.iter().filter(|(of, _)| *of == at).for_each(|(_, stage)| work.record(*stage));
+                self.folders[at].end();
             }
         }
     }
@@ -175,124 +185,7 @@ impl Follow {
         written.and_then(|t| t.elapsed().ok()).is_some_and(|age| age < NEW)
     }
 
-    /// Reads what running tasks have told since the last time.
-    pub(super) fn read(&mut self, work: &mut Scheduler<'_>, watch: &mut dyn Watch) -> Result<()> {
-        for at in 0..self.tasks.len() {
-            let task = &self.tasks[at];
-            // One that waits has nothing to tell, and there may be thousands.
-            if !task.over && !task.stages.is_empty() && task.standing.state != "PENDING" {
-                self.read_task(at, work, watch)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn read_task(&mut self, at: usize, work: &mut Scheduler<'_>, watch: &mut dyn Watch) -> Result<()> {
-        let task = &mut self.tasks[at];
-        let out = self.folders[task.folder].out(task.array, &task.at.1.to_string(), "out");
-        let lines = new_lines(&out, &mut task.read);
-        for line in lines {
-            // A line that is no event was printed by something else and means nothing to us.
-            if let Ok(event) = serde_json::from_str::<Value>(&line) {
-                self.event(at, &event, work, watch)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn event(
-        &mut self,
-        at: usize,
-        event: &Value,
-        work: &mut Scheduler<'_>,
-        watch: &mut dyn Watch,
-    ) -> Result<()> {
-        let text = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
-        let key = |name: &str| event[name].as_str().and_then(Key::parse);
-        let stage = key("key").and_then(|key| work.plan.find(&key));
-        match (event["event"].as_str().unwrap_or_default(), stage) {
-            ("task", _) => {
-                let attempt = event["attempt"].as_u64().unwrap_or(0);
-                if attempt > self.tasks[at].attempt {
-                    let (job, index) = self.tasks[at].at;
-                    let lost = std::mem::take(&mut self.tasks[at].node);
-                    let line = format!(
-                        "task {job}_{index} was started again on {}: {lost} failed, or something more urgent took its place",
-                        text("node")
-                    );
-                    watch.progress().note(&line);
-                    self.drop_running(at, work, watch)?;
-                }
-                self.tasks[at].attempt = attempt;
-                self.tasks[at].node = text("node");
-            }
-            // All that it has to say is said; Slurm may take a while to notice.
-            ("task_ended", _) => self.tasks[at].over = true,
-            ("gave_up", _) => self.tasks[at].gave_up = true,
-            ("note", _) => watch.progress().note(&text("text")),
-            ("steps", _) => {
-                let number = |name: &str| event[name].as_u64().unwrap_or(0) as usize;
-                if let Some((_, slot)) = self.tasks[at].running {
-                    watch.progress().steps(slot, number("done"), number("total"));
-                }
-            }
-            ("stage_started", Some(stage)) if matches!(work.state(stage), State::Waiting) => {
-                self.drop_running(at, work, watch)?;
-                let slot = (0..).find(|s| !self.slots.contains(s)).unwrap_or(0);
-                self.slots.insert(slot);
-                work.started(stage, slot, watch);
-                self.tasks[at].running = Some((stage, slot));
-            }
-            ("stage_ended", Some(stage)) => {
-                let input = key("input").filter(|key| !has_failed(work, key));
-                let report = match (event["done"] == true, event["error"].as_str(), input) {
-                    (true, ..) if self.is_visible(at, work, stage) => Report::Done,
-                    (true, ..) => self.by_chance(stage, "its output cannot be seen here".into()),
-                    (false, Some(why), Some(input)) => Report::Input(input, why.to_owned()),
-                    (false, why, _) => {
-                        Report::Failed(format!("{} ({})", why.unwrap_or("it failed"), self.place(at)))
-                    }
-                };
-                self.settle(at, stage, report, work, watch)?;
-            }
-            ("stage_found", Some(stage)) if !is_over(work, stage) && self.is_visible(at, work, stage) => {
-                work.is_found(stage, watch)?;
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// What became of a stage of a task.
-    fn settle(
-        &mut self,
-        at: usize,
-        stage: usize,
-        report: Report,
-        work: &mut Scheduler<'_>,
-        watch: &mut dyn Watch,
-    ) -> Result<()> {
-        match self.tasks[at].running.take_if(|(running, _)| *running == stage) {
-            Some((_, slot)) => {
-                self.slots.remove(&slot);
-                work.ended(stage, slot, report, watch)
-            }
-            None if is_over(work, stage) => Ok(()),
-            None => work.settle(stage, report, watch),
-        }
-    }
-
-    /// The stage that a task was computing is not computed by it any more.
-    fn drop_running(&mut self, at: usize, work: &mut Scheduler<'_>, watch: &mut dyn Watch) -> Result<()> {
-        match self.tasks[at].running {
-            Some((stage, _)) => {
-                self.settle(at, stage, Report::Again("it was interrupted".into()), work, watch)
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// A task is over: reads the rest of what it told, and says of the stages that it told nothing of what became of them.
+    /// A task is over: reads the rest of what it told, and asks Slurm what became of the stages that it told nothing of.
     fn close(&mut self, at: usize, work: &mut Scheduler<'_>, watch: &mut dyn Watch) -> Result<()> {
         self.tasks[at].over = true;
         let ours = self.is_ours(self.tasks[at].folder);
@@ -301,30 +194,61 @@ impl Follow {
             return Ok(());
         }
         self.read_task(at, work, watch)?;
-        let open: Vec<usize> = self.tasks[at].stages.iter().copied().filter(|&s| !is_over(work, s)).collect();
-        if open.is_empty() {
+        match self.tasks[at].ended || self.silent(at, work).is_empty() {
+            true => Ok(()),
+            false => self.settle_rest(at, &client::fate(self.tasks[at].at), work, watch),
+        }
+    }
+
+    /// The stages that are not over and of whose end a task has told nothing.
+    fn silent(&self, at: usize, work: &Scheduler<'_>) -> Vec<usize> {
+        let task = &self.tasks[at];
+        task.stages.iter().copied().filter(|s| !is_over(work, *s) && !task.told.contains(s)).collect()
+    }
+
+    /// Settles what a task that is over has told nothing of.
+    fn settle_rest(
+        &mut self,
+        at: usize,
+        fate: &Fate,
+        work: &mut Scheduler<'_>,
+        watch: &mut dyn Watch,
+    ) -> Result<()> {
+        let silent = self.silent(at, work);
+        if silent.is_empty() {
             return Ok(());
         }
-        let fate = client::fate(self.tasks[at].at);
-        let chance = fate == Fate::Well || fate.is_chance() && !self.tasks[at].gave_up;
-        let why = self.why(at, &fate);
-        if chance && fate != Fate::Unneeded {
-            watch.progress().note(&why);
-        }
-        for stage in open {
+        let well = *fate == Fate::Well;
+        let chance = well || fate.is_chance() && !self.tasks[at].gave_up;
+        let why = self.why(at, fate);
+        let mut noted = *fate == Fate::Unneeded;
+        for stage in silent {
+            // What reads from a stage that the task could not compute was never begun, and goes with it.
+            if well && self.reads_open(at, work, stage) {
+                continue;
+            }
             // It may have published a stage with its last breath.
-            let there = match fate {
-                Fate::Well => self.is_visible(at, work, stage),
-                _ => work.store.get(&work.plan.stages[stage].key).is_ok_and(|entry| entry.is_some()),
+            let there = match well {
+                true => self.is_visible(at, work, stage),
+                false => told::is_there(work, &work.plan.stages[stage].key),
             };
             let report = match (there, chance) {
                 (true, _) => Report::Done,
                 (false, true) => self.by_chance(stage, why.clone()),
                 (false, false) => Report::Failed(why.clone()),
             };
+            if matches!(report, Report::Again(_)) && !std::mem::replace(&mut noted, true) {
+                watch.progress().note(&why);
+            }
             self.settle(at, stage, report, work, watch)?;
         }
         Ok(())
+    }
+
+    /// Whether a stage reads from one of the same task that is not over.
+    fn reads_open(&self, at: usize, work: &Scheduler<'_>, stage: usize) -> bool {
+        let inputs = work.plan.stages[stage].inputs.iter().filter_map(|(_, key)| work.plan.find(key));
+        inputs.into_iter().any(|input| self.tasks[at].stages.contains(&input) && !is_over(work, input))
     }
 
     /// Lost by chance, so to be tried again, but not for ever.
@@ -347,7 +271,7 @@ impl Follow {
         if task.gave_up {
             why += &format!("; it was started {} times", task.attempt);
         }
-        let err = self.folders[task.folder].out(task.array, &task.at.1.to_string(), "err");
+        let err = self.folders[task.folder].out(task.array, task.at.1, "err");
         let text = std::fs::read(err).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().collect();
@@ -356,18 +280,6 @@ impl Follow {
             why += &format!("; its last words:\n{}", tail.join("\n"));
         }
         why
-    }
-
-    /// Waits until a stage that a task has published can be seen here, for a bounded time after the task's last word: what
-    /// is not there long after that was removed since.
-    fn is_visible(&self, at: usize, work: &Scheduler<'_>, stage: usize) -> bool {
-        let task = &self.tasks[at];
-        let out = self.folders[task.folder].out(task.array, &task.at.1.to_string(), "out");
-        let word = std::fs::metadata(out).and_then(|m| m.modified()).ok();
-        let age = word.and_then(|t| t.elapsed().ok()).unwrap_or_default();
-        let found = work.store.wait_for(&work.plan.stages[stage].key, VISIBLE.saturating_sub(age));
-        // A damaged entry is there, and the scheduler's to judge.
-        found.map_or(true, |entry| entry.is_some())
     }
 
     /// A task in words.
@@ -380,23 +292,4 @@ impl Follow {
 
 fn is_over(work: &Scheduler<'_>, stage: usize) -> bool {
     matches!(work.state(stage), State::Done(_) | State::Failed(_))
-}
-
-fn has_failed(work: &Scheduler<'_>, key: &Key) -> bool {
-    work.plan.find(key).is_some_and(|stage| matches!(work.state(stage), State::Failed(_)))
-}
-
-/// The whole lines behind the first `read` bytes of a file, which then are read too.
-fn new_lines(path: &Path, read: &mut u64) -> Vec<String> {
-    let mut bytes = Vec::new();
-    let tail = File::open(path).and_then(|mut file| {
-        file.seek(SeekFrom::Start(*read))?;
-        file.read_to_end(&mut bytes)
-    });
-    // The last line may not be written to its end.
-    let Some(end) = bytes.iter().rposition(|&b| b == b'\n').filter(|_| tail.is_ok()) else {
-        return Vec::new();
-    };
-    *read += end as u64 + 1;
-    String::from_utf8_lossy(&bytes[..end]).lines().map(str::to_owned).collect()
 }

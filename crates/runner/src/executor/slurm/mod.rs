@@ -138,15 +138,18 @@ impl Slurm {
         let flying: BTreeMap<usize, JobTask> = self.follow.flying();
         let is_wanted = |at: usize| matches!(work.state(at), State::Waiting) && !flying.contains_key(&at);
         let wanted: Vec<bool> = (0..work.plan.stages.len()).map(is_wanted).collect();
-        let stages = wanted.iter().filter(|w| **w).count();
-        if stages == 0 {
+        if !wanted.contains(&true) {
             return Ok(());
         }
         let (folder, took) = submit(self, work, &wanted, &flying)?;
-        let tasks: usize = folder.jobs.keys().map(|&array| folder.submission.arrays[array].tasks.len()).sum();
-        let jobs: Vec<String> = folder.jobs.values().map(u64::to_string).collect();
-        let line = format!("submitted {stages} stages as {tasks} tasks of jobs {}", jobs.join(", "));
-        watch.progress().note(&line);
+        let taken: Vec<_> =
+            folder.jobs.keys().flat_map(|&array| folder.submission.arrays[array].tasks.values()).collect();
+        if !taken.is_empty() {
+            let (stages, tasks) = (taken.iter().map(|keys| keys.len()).sum::<usize>(), taken.len());
+            let jobs: Vec<String> = folder.jobs.values().map(u64::to_string).collect();
+            let line = format!("submitted {stages} stages as {tasks} tasks of jobs {}", jobs.join(", "));
+            watch.progress().note(&line);
+        }
         if let Took::Part(why) = took {
             let then =
                 if self.wait { "the rest follows later" } else { "run the same command later for the rest" };
@@ -208,7 +211,7 @@ impl Executor for Slurm {
             let over = (0..work.plan.stages.len())
                 .all(|s| matches!(work.state(s), State::Done(_) | State::Failed(_)));
             if over || !self.wait {
-                self.follow.end();
+                self.follow.end(work);
                 return Ok(if over { End::Complete } else { End::Submitted });
             }
             std::thread::sleep(TICK.min(poll));

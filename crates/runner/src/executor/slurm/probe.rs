@@ -60,7 +60,16 @@ pub(crate) fn probe(site: &Site, store: &Store, cluster: &Cluster) -> Result<Ans
     std::fs::create_dir_all(&root)?;
     let program = program(site)?;
     let us = Answer::here();
-    let question = json!([cluster.name, site.partition, site.gres, site.sbatch, program, us.version]);
+    let question = json!([
+        cluster.name,
+        site.partition,
+        site.time,
+        site.gres,
+        site.memory,
+        site.sbatch,
+        program,
+        us.version
+    ]);
     let kept = root.join(format!("probe-{}.json", Key::of(&question).short()));
     let age = std::fs::metadata(&kept)
         .and_then(|m| m.modified())

@@ -122,25 +122,16 @@ impl Site {
         range("probe_seconds", self.probe_seconds, 1.0, 1e6)?;
         range("array_limit", self.array_limit.unwrap_or(1).into(), 1.0, 1e6)?;
         for option in &self.sbatch {
-            let ours = [
-                "--array",
-                "-a",
-                "--dependency",
-                "-d",
-                "--output",
-                "-o",
-                "--error",
-                "-e",
-                "--wrap",
-                "--parsable",
-            ];
-            let name = option.split(['=', ' ']).next().unwrap_or_default();
-            if !option.starts_with('-') || ours.contains(&name) {
-                let message = match option.starts_with('-') {
-                    true => format!("sbatch {option:?}: {name} is set by Aconite itself"),
-                    false => format!("sbatch {option:?} is no option: it begins with a minus"),
-                };
+            if !option.starts_with('-') {
+                let message = format!("sbatch {option:?} is no option: it begins with a minus");
                 return Err(Error::new(message).hint("write a whole option, e.g. --sbatch --account=staff"));
+            }
+            if let Some(name) = ours(option) {
+                let message = format!("sbatch {option:?}: --{name} is set by Aconite itself");
+                return Err(Error::new(message).hint(match name {
+                    "requeue" | "no-requeue" => "say with --retries how often a task is started again",
+                    _ => "leave it out",
+                }));
             }
         }
         Ok(self)
@@ -150,6 +141,31 @@ impl Site {
     pub(crate) fn most_seconds(&self) -> f64 {
         self.time.as_deref().and_then(seconds).map_or(f64::INFINITY, |limit| limit / 2.0)
     }
+}
+
+/// The option of our own that an option of `sbatch` is, which may shorten it: `--arr=1`, `-a1-3`.
+fn ours(option: &str) -> Option<&'static str> {
+    const OURS: [(&str, Option<char>); 11] = [
+        ("array", Some('a')),
+        ("dependency", Some('d')),
+        ("output", Some('o')),
+        ("error", Some('e')),
+        ("job-name", Some('J')),
+        ("wrap", None),
+        ("parsable", None),
+        ("requeue", None),
+        ("no-requeue", None),
+        ("open-mode", None),
+        ("kill-on-invalid-dep", None),
+    ];
+    let is = |&&(long, short): &&(&str, Option<char>)| match option.strip_prefix("--") {
+        Some(given) => {
+            let name = given.split(['=', ' ']).next().unwrap_or_default();
+            !name.is_empty() && long.starts_with(name)
+        }
+        None => short.is_some() && option.chars().nth(1) == short,
+    };
+    OURS.iter().find(is).map(|(long, _)| *long)
 }
 
 /// A time limit as `sbatch` reads it: minutes, minutes:seconds, hours:minutes:seconds, and with days- before it hours,
@@ -195,11 +211,19 @@ mod tests {
         let expected =
             Site { kind: cli::Where::Slurm, partition: Some("cpu".into()), retries: 1, ..Site::default() };
         assert_eq!(site, expected);
+        let theirs = "[executor]\nsbatch = ['--account=a', '--exclusive', '-A', '--nodelist=n', '-t 5', '--wait-all-nodes=1']";
+        assert_eq!(read(theirs).unwrap().sbatch.len(), 6);
         for (text, said) in [
             ("[executor]\npartitoin = 'x'", "unknown field `partitoin`"),
             ("[executor]\nkind = 'pbs'", "unknown variant `pbs`"),
             ("[executor]\npoll_seconds = 0", "poll_seconds = 0 is out of range"),
             ("[executor]\nsbatch = ['--array=1']", "--array is set by Aconite itself"),
+            ("[executor]\nsbatch = ['--arr=1']", "--array is set by Aconite itself"),
+            ("[executor]\nsbatch = ['-a1-3']", "--array is set by Aconite itself"),
+            ("[executor]\nsbatch = ['-dafterok:1']", "--dependency is set by Aconite itself"),
+            ("[executor]\nsbatch = ['-oX']", "--output is set by Aconite itself"),
+            ("[executor]\nsbatch = ['--no-requeue']", "--no-requeue is set by Aconite itself"),
+            ("[executor]\nsbatch = ['--job-name', 'x']", "--job-name is set by Aconite itself"),
             ("[executor]\nsbatch = ['account']", "begins with a minus"),
             ("[runner]", "unknown field `runner`"),
         ] {

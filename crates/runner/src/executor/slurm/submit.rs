@@ -64,10 +64,7 @@ pub(super) fn submit(
         options.push(format!("--array={}", indexes(array, site.array_limit)));
         options.push(format!("--job-name={}", folder.job_name(at)));
         for (option, ending) in [("output", "out"), ("error", "err")] {
-            // A percent sign in the path itself is no pattern.
-            let pattern =
-                folder.out(at, "INDEX", ending).to_string_lossy().replace('%', "%%").replace("INDEX", "%a");
-            options.push(format!("--{option}={pattern}"));
+            options.push(format!("--{option}={}", folder.out_pattern(at, ending)));
         }
         // What a requeued task tells comes behind what it told before.
         options.push("--open-mode=append".into());
@@ -113,9 +110,20 @@ fn check(site: &Site, made: &[Array]) -> Result<(), Error> {
     }
 }
 
-/// Whether what Slurm has against a job may be over later.
+/// Whether what Slurm has against a job may be over later. Too long a time or too much of something for an account will
+/// not be, though Slurm says of it too that it may be a job submit limit: then it names the other limit before.
 fn is_passing(why: &str) -> bool {
-    ["limit", "Unable to contact", "timed out", "temporarily", "busy"].iter().any(|part| why.contains(part))
+    let other = |word: &str| word.ends_with("Limit") && !word.contains("SubmitJob");
+    [
+        "MaxSubmitJob",
+        "GrpSubmitJob",
+        "Unable to contact slurm controller",
+        "Socket timed out",
+        "temporarily un",
+    ]
+    .iter()
+    .any(|part| why.contains(part))
+        || why.contains("job submit limit") && !why.split([' ', ';', ':']).any(other)
 }
 
 /// The options that say what a task needs.
@@ -222,6 +230,29 @@ mod tests {
         assert_eq!(indexes(&array(&[0, 1, 2, 5, 7, 8]), None), "0-2,5,7-8");
         assert_eq!(indexes(&array(&[3]), Some(10)), "3%10");
         assert_eq!(quote(Path::new("/a b/it's")), r"'/a b/it'\''s'");
+    }
+
+    #[test]
+    fn only_what_may_be_over_later_is_waited_for() {
+        let failed = "Batch job submission failed: ";
+        let policy = "Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)";
+        for (why, passes) in [
+            (format!("AssocMaxSubmitJobLimit; {failed}{policy}"), true),
+            (format!("QOSMaxSubmitJobPerUserLimit; {failed}{policy}"), true),
+            (format!("{failed}{policy}"), true),
+            (format!("{failed}Unable to contact slurm controller (connect failure)"), true),
+            (format!("{failed}Socket timed out on send/recv operation"), true),
+            (format!("{failed}Resource temporarily unavailable"), true),
+            ("Slurm temporarily unable to accept job, sleeping and retrying".into(), true),
+            (format!("{failed}Requested node configuration is not available"), false),
+            ("the lua plugin: the account's grant timed out".into(), false),
+            (format!("QOSMaxWallDurationPerJobLimit; {failed}{policy}"), false),
+            (format!("{failed}Requested time limit is invalid (missing or exceeds some limit)"), false),
+            (format!("{failed}Memory required by task is not available"), false),
+            (format!("{failed}Invalid account or account/partition combination specified"), false),
+        ] {
+            assert_eq!(is_passing(&why), passes, "{why}");
+        }
     }
 
     #[test]
