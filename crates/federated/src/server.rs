@@ -57,6 +57,13 @@ impl Server {
     }
 }
 
+impl Snapshot {
+    /// Whether it is a state of a federation whose global model has tensors like these.
+    pub fn fits(&self, start: &NamedTensors) -> bool {
+        Server::resumed(Layout::of(start), self).is_ok()
+    }
+}
+
 impl Federation<'_> {
     /// The server's step; gives the weight of each client.
     pub(crate) fn aggregate(

@@ -69,9 +69,12 @@ impl Windows {
             self.windows.iter().filter(|w| w.alarms.contains(&true)).map(|w| w.window).collect();
         let watched = !self.monitors.is_empty();
         // Without an attack every alarm is a false one.
-        let from = self.attack.map_or(usize::MAX, |(from, _)| from);
-        let first = alarmed.iter().copied().find(|&window| window >= from);
+        let (from, until) = self.attack.unwrap_or((usize::MAX, usize::MAX));
+        // After the attack an alarm is neither: the model may still be poisoned, and may have been mended long ago.
+        let late = |w: &&usize| **w >= until;
+        let first = alarmed.iter().copied().find(|w| (from..until).contains(w));
         let success = || self.windows.iter().filter(|w| w.window >= from).filter_map(|w| w.attack_success);
+        let classes = || self.windows.iter().filter(|w| w.window >= from).flat_map(|w| &w.class_accuracy);
         let since = || self.windows.iter().filter(|w| w.window >= from).filter_map(|w| w.clean_accuracy);
         let acted = self.windows.iter().any(|w| w.action.is_some());
         let sum = |of: fn(&WindowRow) -> f64| self.windows.iter().map(of).sum::<f64>();
@@ -81,9 +84,11 @@ impl Windows {
             ("poisons", when(self.attack.is_some(), sum(|w| w.poisons as f64))),
             ("alarms", when(watched, count(alarmed.len()))),
             ("false_alarms", when(watched, count(alarmed.iter().filter(|&&w| w < from).count()))),
+            ("late_alarms", when(watched && self.attack.is_some(), count(alarmed.iter().filter(late).count()))),
             ("detected", when(watched && self.attack.is_some(), f64::from(u8::from(first.is_some())))),
             ("time_to_detection", first.map(|window| count(window - from))),
             ("clean_accuracy_worst", since().reduce(f64::min)),
+            ("class_accuracy_worst", classes().copied().flatten().reduce(f64::min)),
             ("attack_success_best", success().reduce(f64::max)),
             ("attack_success_mean", mean(success())),
             ("repairs", when(watched, count(self.windows.iter().filter(|w| w.action.is_some()).count()))),
@@ -144,6 +149,7 @@ mod tests {
             window,
             rows: 10,
             clean_accuracy: Some(clean),
+            class_accuracy: vec![Some(clean - 0.1), None, Some(clean + 0.1)],
             attack_success: Some(window as f64 / 10.0),
             drift: vec![Some(0.1)],
             thresholds: vec![Some(0.2)],
@@ -166,9 +172,10 @@ mod tests {
     fn metrics_by_hand() {
         let all = stream();
         let get = |name: &str| all.metrics().into_iter().find(|(n, _)| *n == name).map(|(_, value)| value);
-        // The attack is on in windows 2 and 3; the first alarm after its beginning is in window 4.
-        assert_eq!((get("alarms"), get("false_alarms")), (Some(3.0), Some(1.0)));
-        assert_eq!((get("detected"), get("time_to_detection")), (Some(1.0), Some(2.0)));
+        // The attack is on in windows 2 and 3; the alarms are in window 1 before it and in 4 and 5 after it.
+        assert_eq!((get("alarms"), get("false_alarms"), get("late_alarms")), (Some(3.0), Some(1.0), Some(2.0)));
+        assert_eq!((get("detected"), get("time_to_detection")), (Some(0.0), None));
+        assert_eq!(get("class_accuracy_worst"), Some(0.6 - 0.1));
         assert_eq!((get("clean_accuracy_worst"), get("attack_success_best")), (Some(0.6), Some(0.5)));
         assert!((get("attack_success_mean").unwrap() - 0.35).abs() < 1e-12);
         assert_eq!((get("repairs"), get("repair_rows")), (Some(2.0), Some(21.0)));
@@ -179,11 +186,24 @@ mod tests {
     }
 
     #[test]
+    fn an_attack_is_detected_while_it_is_on() {
+        let get = |attack: (usize, usize), name: &str| {
+            let all = Windows { attack: Some(attack), ..stream() };
+            all.metrics().into_iter().find(|(n, _)| *n == name).map(|(_, value)| value)
+        };
+        // Alarms in windows 1, 4 and 5.
+        assert_eq!([get((2, 5), "detected"), get((2, 5), "time_to_detection")], [Some(1.0), Some(2.0)]);
+        assert_eq!([get((2, 5), "false_alarms"), get((2, 5), "late_alarms")], [Some(1.0), Some(1.0)]);
+        assert_eq!([get((0, 1), "detected"), get((0, 1), "late_alarms")], [Some(0.0), Some(3.0)]);
+        assert_eq!([get((2, 6), "time_to_detection"), get((2, 6), "late_alarms")], [Some(2.0), Some(0.0)]);
+    }
+
+    #[test]
     fn without_an_attack_every_alarm_is_false_and_without_monitors_there_is_none() {
         let calm = Windows { attack: None, ..stream() };
         let get = |name: &str| calm.metrics().into_iter().find(|(n, _)| *n == name).map(|(_, value)| value);
         assert_eq!((get("false_alarms"), get("detected"), get("time_to_detection")), (Some(3.0), None, None));
-        assert_eq!(get("clean_accuracy_worst"), None);
+        assert_eq!([get("clean_accuracy_worst"), get("class_accuracy_worst"), get("late_alarms")], [None; 3]);
         let windows = vec![WindowRow::default()];
         let blind = Windows { attack: Some((0, 1)), windows, ..Windows::default() };
         assert!(blind.metrics().iter().all(|(name, _)| ["seconds_window", "poisons"].contains(name)));

@@ -134,6 +134,15 @@ impl Labels {
         self.contextual(row, &["stream.policy"])
     }
 
+    /// What distinguishes the row beside the setting at `path`, for figures where that is an axis: the names of the
+    /// attack and the defense, and the context.
+    pub fn beside(&self, row: &CellRow, path: &str) -> [String; 3] {
+        let named = |section: &str| {
+            self.named(row, section, path.strip_prefix(section).and_then(|rest| rest.strip_prefix('.')))
+        };
+        [named("attack"), named("defense"), self.contextual(row, &[path])]
+    }
+
     fn contextual(&self, row: &CellRow, except: &[&str]) -> String {
         let mut words = Vec::new();
         for (section, kind_varies) in &self.context {

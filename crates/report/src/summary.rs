@@ -179,6 +179,20 @@ fn malicious(row: &CellRow) -> Option<f64> {
     Some(count / all).filter(|share| share.is_finite())
 }
 
+/// A row's settings but the one at `path`, as text: equal for rows that differ only there and in the seed.
+pub(crate) fn settings_beside(row: &CellRow, path: &str) -> String {
+    let mut settings = row.settings.clone();
+    let pointer = |path: &str| format!("/{}", path.replace('.', "/"));
+    let (table, key) = path.rsplit_once('.').unwrap_or(("", path));
+    for (table, key) in [(table, key), ("", "seed"), ("", "seeds")] {
+        let table = if table.is_empty() { Some(&mut settings) } else { settings.pointer_mut(&pointer(table)) };
+        if let Some(table) = table.and_then(Value::as_object_mut) {
+            table.remove(key);
+        }
+    }
+    sorted_text(&settings)
+}
+
 /// JSON with sorted keys.
 fn sorted_text(value: &Value) -> String {
     match value {

@@ -86,7 +86,8 @@ pub(crate) const FEDERATIONS: &str = "Clean accuracy and attack success after th
 
 /// How the table of streams is to be read.
 pub(crate) const STREAMS: &str = "Detection counts from the attack's first window: 0 windows is an alarm in the same one, \
-                                  and only seeds that had an alarm are in the mean. Damage is the accuracy that the clean \
+                                  and only seeds that had an alarm while it was on are in the mean; alarms before it are \
+                                  false, those after it are late. Damage is the accuracy that the clean \
                                   twin, the same stream without attack and operator, is ahead, summed over the windows \
                                   from the attack's first. The operator pays in labelled rows, dropped or labelled by \
                                   hand, and in seconds.";

@@ -126,6 +126,36 @@ fn rates_are_drawn_and_stale_figures_go() {
 }
 
 #[test]
+fn what_becomes_of_ham_and_spam_has_figures_where_it_is_told() {
+    let dir = folder();
+    let attacks = [0.01, 0.02, 0.1].map(|r| json!({"kind": "dictionary", "rate": r})).to_vec();
+    let mut rows = support::rows(&Plan { attacks, ..Plan::small() });
+    let ham = |names: &[String]| ["-ham", "-spam"].map(|end| names.contains(&format!("figures/rate{end}.svg")));
+    support::write_cells(dir.path(), &rows);
+    assert_eq!(ham(&names(&drawn(dir.path()))), [false, false]);
+    for row in &mut rows {
+        row.metrics.insert("ham_as_spam".into(), 0.1);
+        row.metrics.insert("ham_not_delivered".into(), 0.6);
+    }
+    support::write_cells(dir.path(), &rows);
+    assert_eq!(ham(&names(&drawn(dir.path()))), [true, false]);
+    for row in &mut rows {
+        row.metrics.insert("spam_not_caught".into(), 0.2);
+    }
+    support::write_cells(dir.path(), &rows);
+    assert_eq!(ham(&names(&drawn(dir.path()))), [true, true]);
+    apart(dir.path());
+    let svg = |name: &str| std::fs::read_to_string(dir.path().join(format!("figures/{name}.svg"))).unwrap();
+    for (name, words) in [
+        ("rate-ham", ["ham taken for spam (%)", "ham taken for spam or unsure (%)"]),
+        ("rate-spam", ["spam taken for ham (%)", "spam taken for ham or unsure (%)"]),
+    ] {
+        assert!(words.iter().all(|words| svg(name).contains(words)), "{name}");
+        assert!(!svg(name).contains("clean twin"), "the twin's accuracy is on no axis of {name}");
+    }
+}
+
+#[test]
 fn an_empty_and_a_missing_folder() {
     let dir = folder();
     let error = draw(dir.path()).unwrap_err();
@@ -527,4 +557,45 @@ fn texts(group: &usvg::Group, boxes: &mut Vec<(usvg::Rect, String)>) {
             _ => {}
         }
     }
+}
+
+#[test]
+fn a_defense_of_the_last_model_gives_no_second_time_line() {
+    let dir = folder();
+    support::streamed::write(dir.path(), &["badnets"], &[json!({"kind": "none"})], 2);
+    let text = std::fs::read_to_string(dir.path().join("cells.jsonl")).unwrap();
+    let rows: Vec<CellRow> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut all = rows.clone();
+    for row in &rows {
+        let mut repaired = row.clone();
+        repaired.point += 1;
+        repaired.cell.push('d');
+        repaired.settings["defense"] = json!({"kind": "fine_prune"});
+        let windows = |cell: &str| dir.path().join(format!("windows/{cell}.json"));
+        std::fs::copy(windows(&row.cell), windows(&repaired.cell)).unwrap();
+        all.push(repaired);
+    }
+    let timelines = |rows: &[CellRow]| -> Vec<String> {
+        support::write_cells(dir.path(), rows);
+        let drawn = names(&drawn(dir.path()));
+        drawn.into_iter().filter(|n| n.contains("timeline") && n.ends_with(".svg")).collect()
+    };
+    assert_eq!(timelines(&rows), ["figures/timeline.svg"]);
+    let alone = std::fs::read(dir.path().join("figures/timeline.svg")).unwrap();
+    assert_eq!(timelines(&all), ["figures/timeline.svg"]);
+    assert_eq!(alone, std::fs::read(dir.path().join("figures/timeline.svg")).unwrap());
+    // Another setting is another page, and more than eight of them are only in the tables.
+    let many: Vec<CellRow> = (0..10)
+        .flat_map(|period| rows.iter().map(move |row| (period, row)))
+        .map(|(period, of)| {
+            let mut row = of.clone();
+            row.point = period;
+            row.cell.push_str(&format!("p{period}"));
+            row.settings["stream"]["period"] = (period + 1).into();
+            let windows = |cell: &str| dir.path().join(format!("windows/{cell}.json"));
+            std::fs::copy(windows(&of.cell), windows(&row.cell)).unwrap();
+            row
+        })
+        .collect();
+    assert_eq!(timelines(&many).len(), 8);
 }

@@ -216,10 +216,8 @@ pub(crate) fn federation(settings: &Value) -> aconite_core::Result<Option<Federa
 pub(crate) struct Streamed {
     pub(crate) common: aconite_stream::Common,
     pub(crate) schedule: Box<dyn Schedule>,
-    /// What `[stream.monitor]` names.
-    pub(crate) watch: Box<dyn Monitor>,
-    /// Whether that are several monitors.
-    pub(crate) several: bool,
+    /// What `[stream.monitor]` names, and the threshold beside it.
+    pub(crate) watch: (Box<dyn Monitor>, Threshold),
     /// The monitors, one by one.
     pub(crate) monitors: Vec<Watched>,
     pub(crate) policy: Box<dyn Policy>,
@@ -234,19 +232,19 @@ pub(crate) fn stream(settings: &Value) -> aconite_core::Result<Option<Streamed>>
     let mut take = |key: &str| own.as_object_mut().and_then(|t| t.shift_remove(key)).unwrap_or_default();
     let (monitor, policy) = (take("monitor"), take("policy"));
     let (own, common) = divided(&own, &Spec::of::<aconite_stream::Common>("", &[]));
-    let list: Vec<&Value> = match monitor.get("kind").and_then(Value::as_str) {
-        None | Some("none") => Vec::new(),
-        Some("several") => monitor["monitors"].as_array().into_iter().flatten().collect(),
-        Some(_) => vec![&monitor],
-    };
-    let mut monitors: Vec<Watched> = Vec::new();
-    for given in &list {
+    let built = |given: &Value| -> aconite_core::Result<(Box<dyn Monitor>, Threshold)> {
         let (own, threshold) = divided(given, &Spec::of::<Threshold>("", &[]));
+        let threshold = aconite_grid::rebuild(&threshold).map_err(aconite_core::Error::new)?;
+        Ok((build(MONITORS.iter(), &own)?, threshold))
+    };
+    let watch = built(&monitor)?;
+    let mut monitors: Vec<Watched> = Vec::new();
+    for given in watch.0.parts().unwrap_or(std::slice::from_ref(&monitor)) {
         let kind = given["kind"].as_str().unwrap_or_default();
         let same =
             monitors.iter().filter(|m| m.name == kind || m.name.starts_with(&format!("{kind} "))).count();
-        let monitor = build(MONITORS.iter(), &own)?;
-        if !monitor.watches() {
+        let (monitor, threshold) = built(given)?;
+        if monitor.parts().is_some() {
             return Err(aconite_core::Error::at(
                 "monitor",
                 format!("{kind:?} cannot be one of several monitors"),
@@ -255,15 +253,13 @@ pub(crate) fn stream(settings: &Value) -> aconite_core::Result<Option<Streamed>>
         monitors.push(Watched {
             name: if same == 0 { kind.to_owned() } else { format!("{kind} {}", same + 1) },
             monitor,
-            threshold: aconite_grid::rebuild(&threshold).map_err(aconite_core::Error::new)?,
+            threshold,
         });
     }
-    let (watch, _) = divided(&monitor, &Spec::of::<Threshold>("", &[]));
     Ok(Some(Streamed {
         common: aconite_grid::rebuild(&common).map_err(aconite_core::Error::new)?,
         schedule: build(STREAMS.iter(), &own)?,
-        several: monitor["kind"] == "several",
-        watch: build(MONITORS.iter(), &watch)?,
+        watch,
         monitors,
         policy: build(POLICIES.iter(), &policy)?,
     }))

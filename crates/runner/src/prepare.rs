@@ -171,7 +171,8 @@ pub(crate) fn prepare_for(
         let stream = families::stream(&settings["stream"]).map_err(at("stream"))?;
         if let Some(stream) = &stream {
             let rows = (&data.info, &data.labels[..]);
-            streams::check(stream, attack.as_ref(), &defended.built, rows, learner.as_ref(), settings)
+            let cell = (settings, &experiment.seeds[..]);
+            streams::check(stream, attack.as_ref(), &defended.built, rows, learner.as_ref(), cell)
                 .map_err(|(section, e)| located(experiment, point, section, e))?;
             passes.streamed = streams::passes(stream, data.labels.len(), data.test_rows, &settings["train"]);
         }
@@ -226,8 +227,7 @@ pub(crate) fn prepare_for(
         threads = threads.max(stages::number(settings, "/train/threads").unwrap_or(1));
         let goal = attack.goal(&data.info).name().to_owned();
         let mut knowledge = defended.knowledge;
-        let of_stream = stream.iter().flat_map(streams::knowledge).map(str::to_owned);
-        for word in of_stream {
+        for word in stream.iter().flat_map(streams::knowledge).map(str::to_owned) {
             if !knowledge.contains(&word) {
                 knowledge.push(word);
             }
@@ -448,7 +448,7 @@ fn check_victim(
 }
 
 /// The learner checks `[victim]` and `[train]`; its errors name keys of either.
-fn victim_section(error: &aconite_core::Error) -> &'static str {
+pub(crate) fn victim_section(error: &aconite_core::Error) -> &'static str {
     match error.setting.as_deref() {
         Some("augment" | "transfer") => "train",
         Some("milestones") => "train.schedule",

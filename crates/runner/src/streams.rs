@@ -1,14 +1,14 @@
 //! What fits into a stream, checked before anything runs.
 
-use aconite_core::{Attack, Defense, Error, Info, Knowledge, Learner, Role, Seed};
-use aconite_stream::{Training, Windows};
+use aconite_core::{Attack, Defense, Error, Info, Knowledge, Learner, Rate, Role, Seed};
+use aconite_stream::{Threshold, Training, Windows};
 use serde_json::Value;
 
 use crate::families::Streamed;
-use crate::prepare::Refusal;
+use crate::prepare::{Refusal, victim_section};
 
 /// Checks a cell's stream, and that attack, victim and defense can live in it. `labels` are those of the training rows,
-/// in their order.
+/// in their order; where each seed draws its own, those of one stand for all.
 ///
 /// # Errors
 /// The section that the error concerns, and what does not fit.
@@ -18,9 +18,9 @@ pub(crate) fn check(
     defenses: &[Box<dyn Defense>],
     (info, labels): (&Info, &[usize]),
     learner: &dyn Learner,
-    settings: &Value,
+    (settings, seeds): (&Value, &[u64]),
 ) -> Result<(), Refusal> {
-    let kind = |section: &str| settings[section]["kind"].as_str().unwrap_or_default().to_owned();
+    let kind = |section: &str| kind_of(&settings[section]).to_owned();
     let common = &stream.common;
     if !matches!(settings["federation"]["kind"].as_str(), None | Some("none")) {
         let error = Error::new("a cell is a federation or a stream, not both");
@@ -32,11 +32,18 @@ pub(crate) fn check(
         .check(labels.len(), attacked, !stream.monitors.is_empty(), calibrated)
         .map_err(|e| ("stream", e))?;
     stream.schedule.check(common.windows).map_err(|e| ("stream", e))?;
-    stream.watch.check().map_err(|e| ("stream.monitor", e))?;
+    let (watch, threshold) = &stream.watch;
+    watch.check().map_err(|e| ("stream.monitor", e))?;
+    let several = watch.parts().is_some_and(|parts| !parts.is_empty());
+    if let Some(key) = several.then(|| beside(threshold)).flatten() {
+        let message = format!("it means nothing beside {:?}", kind_of(&settings["stream"]["monitor"]));
+        let error = Error::at(key, message).hint("state it in a monitor's own table");
+        return Err(("stream.monitor", error));
+    }
     for (at, watched) in stream.monitors.iter().enumerate() {
         let place = |mut e: Error| {
             // Of several monitors it is said which.
-            if let (true, Some(key)) = (stream.several, &e.setting) {
+            if let (true, Some(key)) = (several, &e.setting) {
                 e.setting = Some(format!("monitors.{at}.{key}"));
             }
             ("stream.monitor", e)
@@ -69,7 +76,16 @@ pub(crate) fn check(
         let error = Error::at("transfer", "a stream starts from fresh weights");
         return Err(("train", error.hint("leave transfer out")));
     }
-    check_attack(stream, attack, (info, labels), &kind("attack"))?;
+    check_attack(attack, &kind("attack"))?;
+    for &seed in seeds {
+        let cut = Windows::cut(labels.len(), common, Seed(seed));
+        let counts: Vec<Vec<usize>> = cut.windows.iter().map(|rows| per_class(rows, labels, info)).collect();
+        check_training(stream, learner, info, &counts)?;
+        if attacked {
+            check_poison(stream, attack, info, &counts)?;
+            check_rate(stream, &settings["attack"], &counts)?;
+        }
+    }
     for defense in defenses {
         if !matches!(defense.role(), Role::Repair(_) | Role::InputDetector(_) | Role::ModelDetector(_)) {
             let message = format!(
@@ -84,41 +100,99 @@ pub(crate) fn check(
     Ok(())
 }
 
-/// Checks that an attack can be made from the rows of every window that it is on in.
-fn check_attack(
+fn kind_of(table: &Value) -> &str {
+    table["kind"].as_str().unwrap_or_default()
+}
+
+/// The key of a threshold that was set.
+fn beside(threshold: &Threshold) -> Option<&'static str> {
+    let plain = Threshold::default();
+    [("threshold", threshold.threshold != plain.threshold), ("sigmas", threshold.sigmas != plain.sigmas)]
+        .into_iter()
+        .find_map(|(key, set)| set.then_some(key))
+}
+
+/// How many of these rows are of each class.
+fn per_class(rows: &[usize], labels: &[usize], info: &Info) -> Vec<usize> {
+    let mut counts = vec![0; info.classes.len()];
+    rows.iter().for_each(|&row| counts[labels[row]] += 1);
+    counts
+}
+
+/// Checks a seed's windows: that the victim can learn from the rows that each fresh model is trained on.
+fn check_training(
     stream: &Streamed,
-    attack: &dyn Attack,
-    (info, labels): (&Info, &[usize]),
-    kind: &str,
+    learner: &dyn Learner,
+    info: &Info,
+    counts: &[Vec<usize>],
 ) -> Result<(), Refusal> {
+    for window in 0..counts.len() {
+        if window > 0 && stream.schedule.training(window) != Training::Fresh {
+            continue;
+        }
+        let first = stream.schedule.span().map_or(0, |span| (window + 1).saturating_sub(span));
+        let mut rows = vec![0; info.classes.len()];
+        counts[first..=window].iter().flat_map(|own| own.iter().enumerate()).for_each(|(c, n)| rows[c] += n);
+        let own = Info { rows, ..info.clone() };
+        let place = |mut e: Error| {
+            e.message =
+                format!("after window {window}, on the {} rows of its training: {}", own.total(), e.message);
+            (victim_section(&e), e)
+        };
+        learner.check(&own).map_err(place)?;
+    }
+    Ok(())
+}
+
+/// Checks that an attack needs nothing but the rows of a window.
+fn check_attack(attack: &dyn Attack, kind: &str) -> Result<(), Refusal> {
     let needs = attack.needs();
     if needs.surrogate || needs.victim || needs.targets || attack.feeds() || attack.updates().is_some() {
         let message = format!("{kind} cannot be made inside a window: it needs more than the window's rows");
         return Err(("attack", Error::new(message).hint("badnets, blended and random_flip can")));
     }
-    if kind == "none" {
-        return Ok(());
-    }
-    // Which rows are drawn differs between seeds, hardly how many of a class: one stands for all.
-    let cut = Windows::cut(labels.len(), &stream.common, Seed(0));
-    for (window, rows) in cut.windows.iter().enumerate().filter(|(w, _)| stream.common.attacked(*w)) {
-        let mut counts = vec![0; info.classes.len()];
-        rows.iter().for_each(|&row| counts[labels[row]] += 1);
-        let own = Info { rows: counts, ..info.clone() };
+    Ok(())
+}
+
+/// Checks a seed's windows: that the attack can be made from the rows of every one that it is on in.
+fn check_poison(
+    stream: &Streamed,
+    attack: &dyn Attack,
+    info: &Info,
+    counts: &[Vec<usize>],
+) -> Result<(), Refusal> {
+    for (window, rows) in counts.iter().enumerate().filter(|(w, _)| stream.common.attacked(*w)) {
+        let own = Info { rows: rows.clone(), ..info.clone() };
         attack.check(&own).map_err(|mut e| {
-            e.message = format!("in window {window}, with {} rows: {}", rows.len(), e.message);
+            e.message = format!("in window {window}, with {} rows: {}", own.total(), e.message);
             ("attack", e)
         })?;
     }
     Ok(())
 }
 
+/// Refuses a rate above 0 that is less than one row of every window: whatever rows the attack takes its share of, there
+/// are no more.
+fn check_rate(stream: &Streamed, attack: &Value, counts: &[Vec<usize>]) -> Result<(), Refusal> {
+    let Some(given) = attack["rate"].as_f64().filter(|&rate| rate > 0.0) else { return Ok(()) };
+    let Ok(rate) = Rate::try_from(given) else { return Ok(()) };
+    let attacked = counts.iter().enumerate().filter(|(w, _)| stream.common.attacked(*w));
+    let most = attacked.map(|(_, rows)| rows.iter().sum::<usize>()).max().unwrap_or(0);
+    match rate.count(most) {
+        0 => {
+            let message = format!("{given} of a window of {most} rows is no row, and so in every window");
+            Err(("attack", Error::at("rate", message).hint("raise it, or take fewer windows")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// What the operator of a stream has beyond the rows as they came, in the words of the results.
 pub(crate) fn knowledge(stream: &Streamed) -> Vec<&'static str> {
     let holdout = stream.monitors.iter().any(|m| m.monitor.sees().holdout);
     let words =
-        [(holdout, Knowledge::CleanSamples.name()), (stream.policy.labels_by_hand(), "labels by hand")];
-    words.into_iter().filter(|(known, _)| *known).map(|(_, word)| word).collect()
+        [(holdout, Knowledge::CleanSamples), (stream.policy.labels_by_hand(), Knowledge::LabelsByHand)];
+    words.into_iter().filter(|(known, _)| *known).map(|(_, word)| word.name()).collect()
 }
 
 /// Forward passes of single rows in all windows, a backward pass counting as two; repairs, which nobody can foresee,

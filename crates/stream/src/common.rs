@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 /// Of n rows that are left beside the holdout, window w of W holds rows ⌊w·n/W⌋ to ⌊(w+1)·n/W⌋ − 1 of their order. In a
 /// window w the rows arrive (poisoned if the attack is on), the system trains as the kind says, the monitors look, and
 /// if one raises an alarm the operator acts at once; the model that is then there serves and is what is tested.
+///
+/// An attack makes its poison from each of its windows with the same random draws, because its trigger, which is one of
+/// them, must be the same in all: windows of the same make-up have their poison at the same places.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Common {
@@ -33,7 +36,7 @@ pub struct Common {
     #[schemars(range(min = 1))]
     pub reference: usize,
     /// Windows after the reference that are taken for calm and calibrate thresholds, at least 2. A calibrated monitor
-    /// raises no alarm in them.
+    /// raises no alarm in them; neither they nor its reference may be attacked.
     #[schemars(range(min = 2))]
     pub calibrate: usize,
     /// Windows after which the state is kept so that an interrupted run goes on from there, at least 1. It changes no
@@ -135,6 +138,15 @@ impl Common {
                     self.reference, self.calibrate
                 );
                 return Err(Error::at("calibrate", message).hint("lower it, or state a threshold"));
+            }
+            let mut calm = self.reference..=self.reference + self.calibrate;
+            if let Some(window) = calm.find(|&window| attacked && self.attacked(window)) {
+                let (key, taken, hint) = match window == self.reference {
+                    true => ("reference", "the reference of", "set it before attack_from, or state a threshold"),
+                    false => ("calibrate", "taken for calm by", "lower calibrate, or state a threshold"),
+                };
+                let message = format!("window {window} is attacked, and is {taken} a monitor that is calibrated");
+                return Err(Error::at(key, message).hint(hint));
             }
         }
         Ok(())

@@ -9,11 +9,13 @@ mod operator;
 mod pool;
 mod seen;
 mod site;
+mod state;
 mod stream;
 mod view;
 mod windows;
 
 use aconite_core::Result;
+use serde_json::Value;
 
 pub use common::{Common, Order};
 pub use operator::Operator;
@@ -64,9 +66,9 @@ pub enum Training {
 
 /// What an operator looks at, window by window: a number that is high where something is wrong.
 pub trait Monitor: std::fmt::Debug + Send + Sync {
-    /// Whether it looks at anything.
-    fn watches(&self) -> bool {
-        true
+    /// The settings of the monitors that it stands for, where it is none itself.
+    fn parts(&self) -> Option<&[Value]> {
+        None
     }
 
     /// Checks the settings.
@@ -77,11 +79,15 @@ pub trait Monitor: std::fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// What it must be shown.
-    fn sees(&self) -> Sees;
+    /// What it must be shown beyond the labels.
+    fn sees(&self) -> Sees {
+        Sees::default()
+    }
 
     /// How far a window lies from the reference window; `None` where that cannot be told.
-    fn drift(&self, reference: &Look, now: &Look) -> Option<f64>;
+    fn drift(&self, _reference: &Look, _now: &Look) -> Option<f64> {
+        None
+    }
 }
 
 /// What an operator does when an alarm is raised.

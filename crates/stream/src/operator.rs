@@ -1,6 +1,6 @@
 //! What an operator can do about an alarm, and what it costs.
 
-use aconite_core::{Result, Silent};
+use aconite_core::Result;
 
 use crate::site::Site;
 
@@ -40,8 +40,8 @@ impl Operator<'_, '_> {
     }
 
     /// Has the rows of the last so many windows labelled by hand, the alarm's among them, and drops the windows before
-    /// them; without a number of all windows that the schedule trains on. Rows that were labelled before cost nothing, nor do those that nobody
-    /// looks at any more.
+    /// them; without a number, those of the windows that the schedule trains on. Rows that were labelled before cost
+    /// nothing, nor do the dropped ones.
     pub fn label_by_hand(&mut self, windows: Option<usize>) {
         let first = windows.or(self.site.span()).map_or(0, |last| (self.window + 1).saturating_sub(last));
         for window in 0..first {
@@ -58,6 +58,6 @@ impl Operator<'_, '_> {
     /// # Errors
     /// Training failed.
     pub fn retrain(&mut self) -> Result<()> {
-        self.site.fresh(&mut Silent).map(drop)
+        self.site.fresh().map(drop)
     }
 }

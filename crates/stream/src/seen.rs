@@ -1,10 +1,9 @@
 //! What is told of a stream on its way, and the state from which it can go on.
 
 use aconite_core::{Model, NamedTensors, Result};
-use serde::{Deserialize, Serialize};
 
 /// What happened in a window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
     /// Its number, from 0.
     pub window: usize,

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use aconite_core::{Course, Error, Info, Model, NamedTensors, Observer, Result, Silent};
+use aconite_core::{Course, Error, Info, Model, NamedTensors, Result, Silent};
 
 use crate::pool::Pool;
 use crate::{Stream, Training};
@@ -28,16 +28,16 @@ impl Site<'_> {
     }
 
     /// Trains a fresh model on the latest windows; on how many rows.
-    pub(crate) fn fresh(&mut self, watch: &mut dyn Observer) -> Result<usize> {
-        let Some(data) = self.pool.latest(self.stream.schedule.span())? else { return Ok(0) };
-        self.model = Some(self.stream.learner.fit(&data, self.stream.seed, watch)?);
+    pub(crate) fn fresh(&mut self) -> Result<usize> {
+        let Some(data) = self.pool.latest(self.span())? else { return Ok(0) };
+        self.model = Some(self.stream.learner.fit(&data, self.stream.seed, &mut Silent)?);
         Ok(data.len())
     }
 
     /// Goes on from the model that serves.
     fn go_on(&mut self, window: usize) -> Result<usize> {
         let Some(last) = self.model.as_ref().map(|model| model.tensors()) else {
-            return self.fresh(&mut Silent);
+            return self.fresh();
         };
         let Some(data) = self.pool.newest()? else { return Ok(0) };
         let course = Course { start: Some(&last), ..Course::default() };
@@ -54,10 +54,10 @@ impl Site<'_> {
     /// What the schedule says of a window that has arrived; on how many rows.
     pub(crate) fn train(&mut self, window: usize) -> Result<usize> {
         match self.stream.schedule.training(window) {
-            Training::Fresh => self.fresh(&mut Silent),
+            Training::Fresh => self.fresh(),
             Training::Continue => self.go_on(window),
             // A system without any model must have one.
-            Training::Keep if self.model.is_none() => self.fresh(&mut Silent),
+            Training::Keep if self.model.is_none() => self.fresh(),
             Training::Keep => Ok(0),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use aconite_core::{Attack, Dataset, Error, Learner, Model, NamedTensors, Poisoned, Result, Seed};
+use aconite_core::{Attack, Dataset, Learner, Model, NamedTensors, Poisoned, Result, Seed};
 
 use crate::operator::Operator;
 use crate::pool::Pool;
@@ -45,14 +45,14 @@ impl std::fmt::Debug for Stream<'_> {
 
 /// What monitors read by and compare to.
 #[derive(Default)]
-struct Desk {
-    frozen: Option<Box<dyn Model>>,
-    reference: Option<Look>,
+pub(crate) struct Desk {
+    pub(crate) frozen: Option<Box<dyn Model>>,
+    pub(crate) reference: Option<Look>,
 }
 
 impl Stream<'_> {
     /// What the monitors must be shown.
-    fn sees(&self) -> Sees {
+    pub(crate) fn sees(&self) -> Sees {
         self.monitors.iter().fold(Sees::default(), |sees, m| sees.and(m.monitor.sees()))
     }
 
@@ -82,8 +82,8 @@ impl Stream<'_> {
             None => 0,
         };
         for (window, rows) in cut.windows.iter().enumerate().skip(first) {
-            let began = Instant::now();
             let (rows, poisons) = self.arrive(window, rows, &mut site.pool)?;
+            let began = Instant::now();
             let trained = site.train(window)?;
             let look = self.look(&site, &desk, holdout.as_ref())?;
             let (drift, thresholds) = self.judge(window, &look, &desk, &seen);
@@ -136,7 +136,7 @@ impl Stream<'_> {
     }
 
     /// A window arrives; its rows, and how many of them are the attacker's.
-    fn arrive(&self, window: usize, rows: &[usize], pool: &mut Pool) -> Result<(usize, usize)> {
+    pub(crate) fn arrive(&self, window: usize, rows: &[usize], pool: &mut Pool) -> Result<(usize, usize)> {
         let clean = self.data.select(rows)?;
         let (poisoned, count, added) = match self.attack.filter(|_| self.common.attacked(window)) {
             None => (Poisoned::clean(&clean), 0, 0),
@@ -151,7 +151,7 @@ impl Stream<'_> {
         Ok((poisoned.data().len(), count))
     }
 
-    fn look(&self, site: &Site<'_>, desk: &Desk, holdout: Option<&Dataset>) -> Result<Look> {
+    pub(crate) fn look(&self, site: &Site<'_>, desk: &Desk, holdout: Option<&Dataset>) -> Result<Look> {
         let sees = self.sees();
         let Some(newest) = site.pool.newest()?.filter(|_| !self.monitors.is_empty()) else {
             return Ok(Look::default());
@@ -190,72 +190,5 @@ impl Stream<'_> {
                 .collect(),
             self.monitors.iter().enumerate().map(threshold).collect(),
         )
-    }
-
-    fn snapshot(&self, window: usize, site: &Site<'_>, desk: &Desk, seen: &[Seen]) -> Snapshot {
-        let mut tensors = NamedTensors::new();
-        for (after, model) in &site.served {
-            tensors
-                .extend(model.iter().map(|(name, t)| (format!("served.{after}.{name}"), t.shallow_clone())));
-        }
-        if let Some(frozen) = &desk.frozen {
-            tensors.extend(frozen.tensors().into_iter().map(|(name, t)| (format!("frozen.{name}"), t)));
-        }
-        let reference_accuracy = desk.reference.as_ref().and_then(|look| look.holdout_accuracy);
-        Snapshot { window, tensors, marks: site.pool.marks(), reference_accuracy, seen: seen.to_vec() }
-    }
-
-    /// Brings the system to a kept state. Rows arrive again as they did; nothing is trained.
-    fn resume(
-        &self,
-        snapshot: Snapshot,
-        cut: &Windows,
-        site: &mut Site<'_>,
-        desk: &mut Desk,
-    ) -> Result<Vec<Seen>> {
-        let foreign = || Error::new("the kept state is another stream's");
-        let Snapshot { window: next, tensors, marks, reference_accuracy, seen } = snapshot;
-        if next > cut.windows.len() || marks.len() != next || seen.len() != next {
-            return Err(foreign());
-        }
-        let mut frozen = NamedTensors::new();
-        for (name, tensor) in tensors {
-            if let Some(name) = name.strip_prefix("frozen.") {
-                frozen.insert(name.to_owned(), tensor);
-                continue;
-            }
-            let (after, name) =
-                name.strip_prefix("served.").and_then(|rest| rest.split_once('.')).ok_or_else(foreign)?;
-            let after: usize = after.parse().map_err(|_| foreign())?;
-            match site.served.iter_mut().find(|(a, _)| *a == after) {
-                Some((_, model)) => drop(model.insert(name.to_owned(), tensor)),
-                None => site.served.push_back((after, NamedTensors::from([(name.to_owned(), tensor)]))),
-            }
-        }
-        site.served.make_contiguous().sort_by_key(|(after, _)| *after);
-        let (_, last) = site.served.back().ok_or_else(foreign)?;
-        site.model = Some(self.learner.restore(&site.info, last)?);
-        if !frozen.is_empty() {
-            desk.frozen = Some(self.learner.restore(&site.info, &frozen)?);
-        }
-        for (window, rows) in cut.windows.iter().enumerate().take(next) {
-            self.arrive(window, rows, &mut site.pool)?;
-            if window == self.common.reference {
-                // Seen before any row of it could have been labelled by hand.
-                let mut look = self.look(site, desk, None)?;
-                look.holdout_accuracy = reference_accuracy;
-                desk.reference = Some(look);
-            }
-        }
-        for (window, (dropped, labelled)) in marks.into_iter().enumerate() {
-            // A window is dropped after it was labelled, never before.
-            if labelled {
-                site.pool.label(window);
-            }
-            if dropped {
-                site.pool.drop_window(window);
-            }
-        }
-        Ok(seen)
     }
 }

@@ -29,6 +29,8 @@ pub enum Knowledge {
     MaliciousCount,
     /// Training rows that are known to be clean, with their right labels.
     CleanSamples,
+    /// The right labels of rows that somebody labels by hand.
+    LabelsByHand,
     /// The attack's trigger.
     Trigger,
     /// Test data with labels: only declared oracles.
@@ -44,6 +46,7 @@ impl Knowledge {
             Self::PoisonedRows => "poisoned_rows",
             Self::MaliciousCount => "malicious_count",
             Self::CleanSamples => "clean_samples",
+            Self::LabelsByHand => "labels_by_hand",
             Self::Trigger => "trigger",
             Self::TestSet => "test_set",
         }

@@ -172,15 +172,26 @@ impl Study {
 
     /// The points with results, split by context.
     pub(crate) fn facets(&self, skipped: &mut Vec<Skipped>, figure: &str) -> Vec<Facet<'_>> {
+        self.facets_by(skipped, figure, |point| Some(&point.context))
+    }
+
+    /// The points with results, split by what `context` says of them; those of which it says nothing are left out.
+    pub(crate) fn facets_by<'a>(
+        &'a self,
+        skipped: &mut Vec<Skipped>,
+        figure: &str,
+        context: impl Fn(&'a Point) -> Option<&'a String>,
+    ) -> Vec<Facet<'a>> {
         let mut facets: Vec<Facet<'_>> = Vec::new();
         for point in self.points.iter().filter(|p| !p.done.is_empty()) {
-            match facets.iter_mut().find(|f| f.context == point.context) {
+            let Some(context) = context(point) else { continue };
+            match facets.iter_mut().find(|f| f.context == *context) {
                 Some(facet) => facet.points.push(point),
-                None => facets.push(Facet {
-                    context: point.context.clone(),
-                    suffix: format!("-{}", crate::label::slug(&point.context)),
-                    points: vec![point],
-                }),
+                None => {
+                    let slug = crate::label::slug(context);
+                    let suffix = if slug.is_empty() { slug } else { format!("-{slug}") };
+                    facets.push(Facet { context: context.clone(), suffix, points: vec![point] });
+                }
             }
         }
         if let [facet] = &mut facets[..] {

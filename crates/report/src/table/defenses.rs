@@ -40,13 +40,15 @@ const FEDERATION: [&str; 9] = [
 ];
 
 /// Metrics of the table of streams: detection, damage, the attack, and what the operator paid.
-const STREAM: [&str; 13] = [
+const STREAM: [&str; 15] = [
     "detected",
     "time_to_detection",
     "false_alarms",
+    "late_alarms",
     "damage",
     "clean_accuracy",
     "clean_accuracy_worst",
+    "class_accuracy_worst",
     "attack_success",
     "attack_success_best",
     "attack_success_mean",

@@ -6,20 +6,19 @@ use aconite_core::{
 };
 use aconite_data::Split;
 use aconite_federated::{Federation, Round, Snapshot, Trainer, Watch};
-use aconite_plan::{Key, Manifest, Stage, Store};
+use aconite_plan::Stage;
 use aconite_record::RoundRow;
 use serde_json::{Value, json};
 
 use super::evaluate::{Misread, Triggered};
 use super::fit::MODEL;
+use super::kept::Kept;
 use super::workshop::{self, clean_rows, seed};
 use super::{Failure, Output, Workshop};
 use crate::{families, tensors};
 
 /// The file that holds what was seen in each round.
 pub(super) const ROUNDS: &str = "rounds.json";
-/// The file of a kept state.
-const STATE: &str = "state.safetensors";
 
 pub(super) fn compute(
     stage: &Stage,
@@ -63,11 +62,16 @@ pub(super) fn compute(
     let none = Course { pace: Some(Pace { epochs: 0, batch_size: 1, lr: 0.0 }), ..Course::default() };
     let start = sgd.fit_with(&split.train.select(&[0])?, seed, none, &mut Silent)?.tensors();
     let exam = Exam::new(stage, &split, attack.as_deref())?;
-    let kept = Kept { store: &shop.store, stage };
-    let from = kept.latest(settings.common.rounds);
-    let rows = from.as_ref().map(|(_, rows)| rows.clone()).unwrap_or_default();
+    let kept = Kept { store: &shop.store, stage, word: "round", steps: settings.common.rounds };
+    let (from, rows) = kept
+        .latest(|round, output, tensors| {
+            let rows: Vec<RoundRow> = serde_json::from_value(output.get("rows")?.clone()).ok()?;
+            let snapshot = Snapshot { round, tensors };
+            (rows.len() == round && snapshot.fits(&start)).then_some((snapshot, rows))
+        })
+        .unzip();
     let mut diary = Diary {
-        rows,
+        rows: rows.unwrap_or_default(),
         exam: &exam,
         learner: &sgd,
         kept: &kept,
@@ -75,10 +79,10 @@ pub(super) fn compute(
         rounds: settings.common.rounds,
         every: settings.common.evaluate_every,
     };
-    let model = federation.run(&start, from.as_ref().map(|(snapshot, _)| snapshot), &mut diary)?;
+    let model = federation.run(&start, from.as_ref(), &mut diary)?;
     let rows = diary.rows;
     let (parts, malicious) = federation.clients()?;
-    kept.forget(settings.common.rounds);
+    kept.forget();
     let classes = |rows: &Vec<usize>| {
         let mut counts = vec![0usize; split.train.num_classes()];
         rows.iter().for_each(|&row| counts[split.train.labels()[row]] += 1);
@@ -214,46 +218,7 @@ impl Watch for Diary<'_> {
     }
 
     fn checkpoint(&mut self, snapshot: &Snapshot) -> Result<()> {
-        self.kept.keep(snapshot, &self.rows)
-    }
-}
-
-/// The states of a federation on its way, in the store like any entry.
-struct Kept<'a> {
-    store: &'a Store,
-    stage: &'a Stage,
-}
-
-impl Kept<'_> {
-    fn key(&self, round: usize) -> Key {
-        Key::of(&json!({ "state of": self.stage.key, "before round": round }))
-    }
-
-    fn keep(&self, snapshot: &Snapshot, rows: &[RoundRow]) -> Result<()> {
-        let manifest = Manifest::of(self.stage, json!({ "rows": rows }));
-        let files = [(STATE.to_owned(), tensors::encode(&snapshot.tensors)?)];
-        self.store.put(&self.key(snapshot.round), manifest, &files).map_err(|e| Error::new(e.to_string()))
-    }
-
-    /// The last state that is whole.
-    fn latest(&self, rounds: usize) -> Option<(Snapshot, Vec<RoundRow>)> {
-        // After any round: how often it was kept is no part of the key and may have been another setting.
-        // A damaged one is passed over: the one before it does.
-        (1..rounds).rev().find_map(|round| {
-            let entry = self.store.get(&self.key(round)).ok()??;
-            let tensors = tensors::decode(&entry.read(STATE).ok()?).ok()?;
-            let rows: Vec<RoundRow> =
-                serde_json::from_value(entry.manifest.output.get("rows")?.clone()).ok()?;
-            (rows.len() == round).then_some((Snapshot { round, tensors }, rows))
-        })
-    }
-
-    /// Removes the states of a federation that is through.
-    fn forget(&self, rounds: usize) {
-        for round in 1..rounds {
-            // What cannot be removed is garbage that `store gc` takes.
-            let _ = self.store.remove(&self.key(round));
-        }
+        self.kept.keep(snapshot.round, json!({ "rows": self.rows }), &snapshot.tensors)
     }
 }
 

@@ -9,6 +9,7 @@ mod federate;
 mod filter;
 mod fit;
 mod folds;
+mod kept;
 mod poison;
 mod repair;
 mod stream;

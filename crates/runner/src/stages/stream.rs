@@ -1,7 +1,7 @@
 //! A stream's `fit`: its windows, each looked at on the test set, resumed where an interrupted run kept its state.
 
-use aconite_core::{Attack, Error, Model, Observer, Result, metrics};
-use aconite_plan::{Key, Manifest, Stage, Store};
+use aconite_core::{Attack, Error, Model, NamedTensors, Observer, Result, metrics};
+use aconite_plan::Stage;
 use aconite_record::{WindowRow, Windows};
 use aconite_stream::{Common, Seen, Snapshot, Stream, Watch};
 use serde::{Deserialize, Serialize};
@@ -9,14 +9,13 @@ use serde_json::{Value, json};
 
 use super::federate::Exam;
 use super::fit::MODEL;
+use super::kept::Kept;
 use super::workshop::{self, learner, seed};
 use super::{Failure, Output, Workshop};
 use crate::{families, tensors};
 
 /// The file that holds what was seen in each window.
 const WINDOWS: &str = "windows.json";
-/// The file of a kept state.
-const STATE: &str = "state.safetensors";
 
 pub(super) fn compute(
     stage: &Stage,
@@ -42,8 +41,9 @@ pub(super) fn compute(
         seed: seed(stage),
     };
     let exam = Exam::new(stage, &split, attack.as_deref())?;
-    let kept = Kept { store: &shop.store, stage, windows: settings.common.windows };
-    let (from, rows) = kept.latest().unzip();
+    let kept = Kept { store: &shop.store, stage, word: "window", steps: settings.common.windows };
+    let (from, rows) =
+        kept.latest(|window, output, tensors| state(window, output, tensors, &stream)).unzip();
     let policy = stage.settings["stream"]["policy"]["kind"].as_str().unwrap_or_default();
     let mut diary = Diary { rows: rows.unwrap_or_default(), exam: &exam, kept: &kept, observer, policy };
     let model = stream.run(from, &mut diary)?;
@@ -81,7 +81,7 @@ impl Watch for Diary<'_> {
     fn window(&mut self, seen: &Seen, model: &dyn Model) -> Result<()> {
         let (predicted, attack_success) = self.exam.judged(model)?;
         let test = self.exam.test();
-        self.observer.step(seen.window + 1, self.kept.windows);
+        self.observer.step(seen.window + 1, self.kept.steps);
         self.rows.push(WindowRow {
             window: seen.window,
             rows: seen.rows,
@@ -102,7 +102,13 @@ impl Watch for Diary<'_> {
     }
 
     fn checkpoint(&mut self, snapshot: &Snapshot) -> Result<()> {
-        self.kept.keep(snapshot, &self.rows)
+        let note = Note {
+            marks: snapshot.marks.clone(),
+            reference_accuracy: snapshot.reference_accuracy,
+            rows: self.rows.clone(),
+        };
+        let output = serde_json::to_value(note).map_err(|e| Error::new(e.to_string()))?;
+        self.kept.keep(snapshot.window, output, &snapshot.tensors)
     }
 }
 
@@ -111,55 +117,36 @@ impl Watch for Diary<'_> {
 struct Note {
     marks: Vec<(bool, bool)>,
     reference_accuracy: Option<f64>,
-    seen: Vec<Seen>,
     rows: Vec<WindowRow>,
 }
 
-/// The states of a stream on its way, in the store like any entry.
-struct Kept<'a> {
-    store: &'a Store,
-    stage: &'a Stage,
-    windows: usize,
+/// A kept state and the windows before it, if they are this stream's.
+fn state(
+    window: usize,
+    output: &Value,
+    tensors: NamedTensors,
+    stream: &Stream<'_>,
+) -> Option<(Snapshot, Vec<WindowRow>)> {
+    let Note { marks, reference_accuracy, rows } = serde_json::from_value(output.clone()).ok()?;
+    let seen = rows.iter().map(seen).collect();
+    let snapshot = Snapshot { window, tensors, marks, reference_accuracy, seen };
+    stream.fits(&snapshot).then_some((snapshot, rows))
 }
 
-impl Kept<'_> {
-    fn key(&self, window: usize) -> Key {
-        Key::of(&json!({ "state of": self.stage.key, "before window": window }))
-    }
-
-    fn keep(&self, snapshot: &Snapshot, rows: &[WindowRow]) -> Result<()> {
-        let note = Note {
-            marks: snapshot.marks.clone(),
-            reference_accuracy: snapshot.reference_accuracy,
-            seen: snapshot.seen.clone(),
-            rows: rows.to_vec(),
-        };
-        let output = serde_json::to_value(note).map_err(|e| Error::new(e.to_string()))?;
-        let files = [(STATE.to_owned(), tensors::encode(&snapshot.tensors)?)];
-        let manifest = Manifest::of(self.stage, output);
-        self.store.put(&self.key(snapshot.window), manifest, &files).map_err(|e| Error::new(e.to_string()))
-    }
-
-    /// The last state that is whole.
-    fn latest(&self) -> Option<(Snapshot, Vec<WindowRow>)> {
-        // After any window: how often it was kept is no part of the key and may have been another setting.
-        // A damaged one is passed over: the one before it does.
-        (1..self.windows).rev().find_map(|window| {
-            let entry = self.store.get(&self.key(window)).ok()??;
-            let tensors = tensors::decode(&entry.read(STATE).ok()?).ok()?;
-            let Note { marks, reference_accuracy, seen, rows } =
-                serde_json::from_value(entry.manifest.output.clone()).ok()?;
-            let fits = rows.len() == window && seen.len() == window && marks.len() == window;
-            fits.then_some((Snapshot { window, tensors, marks, reference_accuracy, seen }, rows))
-        })
-    }
-
-    /// Removes the states of a stream that is through.
-    fn forget(&self) {
-        for window in 1..self.windows {
-            // What cannot be removed is garbage that `store gc` takes.
-            let _ = self.store.remove(&self.key(window));
-        }
+/// What the stream itself must know of a window that is written down.
+fn seen(row: &WindowRow) -> Seen {
+    Seen {
+        window: row.window,
+        rows: row.rows,
+        poisons: row.poisons,
+        trained: row.trained,
+        drift: row.drift.clone(),
+        thresholds: row.thresholds.clone(),
+        alarms: row.alarms.clone(),
+        acted: row.action.is_some(),
+        repair_rows: row.repair_rows,
+        repair_seconds: row.repair_seconds,
+        seconds: row.seconds,
     }
 }
 

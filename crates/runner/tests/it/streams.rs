@@ -156,6 +156,22 @@ fn what_does_not_fit_a_stream_is_refused() {
     let several = "monitor = { kind = 'several', monitors = ['ks', { kind = 'psi', bins = 1 }] }\n";
     refused(&of("every", several), &["monitors.1.bins", "at least 2"]);
     refused(&of("every", "monitor = { kind = 'several', monitors = ['none'] }\n"), &["one of several"]);
+    for (key, value) in [("threshold", "0.5"), ("sigmas", "3.0")] {
+        let beside = format!("monitor = {{ kind = 'several', monitors = ['ks'], {key} = {value} }}\n");
+        refused(&of("every", &beside), &[&format!("stream.monitor.{key}"), "beside \"several\""]);
+    }
+    let watched = of("every", "monitor = 'ks'\n[attack]\nkind = 'random_flip'\n");
+    refused(&watched.replace("attack_from = 6", "attack_from = 4"), &["calibrate", "window 4 is attacked"]);
+    // Less than one row of 95 in every window.
+    refused(&of("every", "[attack]\nkind = 'random_flip'\nrate = 0.01\n"), &["attack.rate", "window of 95 rows"]);
+    // Enough normal rows on the whole, not in the first window; and in every window of a short span.
+    let detector = "[dataset]\nkind = 'breast_cancer'\n[victim]\nkind = 'centroid'\nwindow = 50\n[stream]\nwindows = 10\n";
+    refused(detector, &["victim.window", "after window 0"]);
+    let spans = "[dataset]\nkind = 'csv'\npath = 'train.csv'\n[victim]\nkind = 'centroid'\nwindow = 4\nnormal = 0\n[stream]\n\
+                 kind = 'sliding'\nkeep = 1\nwindows = 10\nholdout = 0\norder = 'time'\n";
+    let rows: String = (0..100).map(|i| format!("{i},{}\n", if i < 55 { "ham" } else { "spam" })).collect();
+    sandbox.write("train.csv", &format!("x,label\n{rows}"));
+    refused(spans, &["victim.window", "after window 6"]);
     // A class of which a window has no row. In order of the labels the first windows have no other class.
     let rows: String = (0..200).map(|i| format!("{i},{}\n", if i < 100 { "ham" } else { "spam" })).collect();
     sandbox.write("train.csv", &format!("x,label\n{rows}"));

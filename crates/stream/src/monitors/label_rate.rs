@@ -4,7 +4,7 @@ use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Look, Monitor, Sees};
+use crate::{Look, Monitor};
 
 /// Watches how far the share of any class among the given labels has moved.
 ///
@@ -20,10 +20,6 @@ pub struct LabelRate {}
 impl Kind for LabelRate {}
 
 impl Monitor for LabelRate {
-    fn sees(&self) -> Sees {
-        Sees::default()
-    }
-
     fn drift(&self, reference: &Look, now: &Look) -> Option<f64> {
         let total = |look: &Look| look.labels.iter().sum::<usize>() as f64;
         let (n, m) = (total(reference), total(now));

@@ -3,8 +3,9 @@
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use crate::{Look, Monitor, Sees};
+use crate::Monitor;
 
 /// No monitor: no alarm is ever raised.
 ///
@@ -16,15 +17,7 @@ pub struct Blind {}
 impl Kind for Blind {}
 
 impl Monitor for Blind {
-    fn watches(&self) -> bool {
-        false
-    }
-
-    fn sees(&self) -> Sees {
-        Sees::default()
-    }
-
-    fn drift(&self, _: &Look, _: &Look) -> Option<f64> {
-        None
+    fn parts(&self) -> Option<&[Value]> {
+        Some(&[])
     }
 }

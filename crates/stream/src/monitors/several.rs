@@ -6,13 +6,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{Look, Monitor, Sees};
+use crate::Monitor;
 
 /// Several monitors side by side: the alarm of any one is an alarm.
 ///
 /// Paper: none of its own.
 ///
-/// Each has its own threshold; those of `several` itself mean nothing.
+/// Each has its own `threshold` and `sigmas`; beside `several` they are refused.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Several {
@@ -25,8 +25,8 @@ impl Kind for Several {
 }
 
 impl Monitor for Several {
-    fn watches(&self) -> bool {
-        false
+    fn parts(&self) -> Option<&[Value]> {
+        Some(&self.monitors)
     }
 
     fn check(&self) -> Result<()> {
@@ -35,13 +35,5 @@ impl Monitor for Several {
                 .hint("monitors = [\"holdout_accuracy\", \"ks\"]")),
             false => Ok(()),
         }
-    }
-
-    fn sees(&self) -> Sees {
-        Sees::default()
-    }
-
-    fn drift(&self, _: &Look, _: &Look) -> Option<f64> {
-        None
     }
 }

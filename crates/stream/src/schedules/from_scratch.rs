@@ -27,7 +27,10 @@ impl Default for FromScratch {
     }
 }
 
-impl Kind for FromScratch {}
+impl Kind for FromScratch {
+    // 2: an alarm after the attack detects it no more.
+    const VERSION: u32 = 2;
+}
 
 impl Schedule for FromScratch {
     fn check(&self, windows: usize) -> Result<()> {

@@ -17,7 +17,10 @@ use crate::{Schedule, Training};
 #[serde(default, deny_unknown_fields)]
 pub struct Incremental {}
 
-impl Kind for Incremental {}
+impl Kind for Incremental {
+    // 2: an alarm after the attack detects it no more.
+    const VERSION: u32 = 2;
+}
 
 impl Schedule for Incremental {
     fn training(&self, window: usize) -> Training {

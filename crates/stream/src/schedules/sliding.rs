@@ -28,7 +28,10 @@ impl Default for Sliding {
     }
 }
 
-impl Kind for Sliding {}
+impl Kind for Sliding {
+    // 2: an alarm after the attack detects it no more.
+    const VERSION: u32 = 2;
+}
 
 impl Schedule for Sliding {
     fn check(&self, windows: usize) -> Result<()> {

@@ -92,8 +92,8 @@ impl<'a> Scene<'a> {
         Self { split, common: common(), schedule, monitors, policy, learner, attack: None }
     }
 
-    fn run(&self, from: Option<Snapshot>) -> (NamedTensors, Diary<'a>) {
-        let stream = Stream {
+    fn stream(&self) -> Stream<'_> {
+        Stream {
             common: &self.common,
             schedule: self.schedule,
             monitors: &self.monitors,
@@ -102,10 +102,13 @@ impl<'a> Scene<'a> {
             data: &self.split.train,
             attack: self.attack,
             seed: Seed(3),
-        };
+        }
+    }
+
+    fn run(&self, from: Option<Snapshot>) -> (NamedTensors, Diary<'a>) {
         let mut diary =
             Diary { test: &self.split.test, seen: Vec::new(), accuracies: Vec::new(), states: Vec::new() };
-        let model = stream.run(from, &mut diary).unwrap();
+        let model = self.stream().run(from, &mut diary).unwrap();
         (model, diary)
     }
 }
@@ -272,6 +275,27 @@ fn a_kept_state_goes_on_to_the_same_bits() {
 }
 
 #[test]
+fn a_state_of_another_stream_does_not_fit() {
+    let split = split();
+    let (net, attack) = (linear(), all_to_one());
+    let scene = flipped(&split, &Sliding { keep: 4 }, &Nothing {}, &net, &attack);
+    let state = || scene.run(None).1.states.remove(0);
+    assert!(scene.stream().fits(&state()));
+    let changed = |change: &dyn Fn(&mut Snapshot)| {
+        let mut state = state();
+        change(&mut state);
+        scene.stream().fits(&state)
+    };
+    assert!(!changed(&|s| s.marks.truncate(s.window - 1)));
+    assert!(!changed(&|s| drop(s.seen.pop())));
+    assert!(!changed(&|s| s.seen[0].drift.clear()), "as many numbers as monitors");
+    assert!(!changed(&|s| s.tensors.retain(|name, _| !name.starts_with("served."))));
+    assert!(!changed(&|s| s.tensors.retain(|name, _| !name.starts_with("frozen."))), "ks reads scores");
+    // A wider model's weights.
+    assert!(!changed(&|s| s.tensors.values_mut().for_each(|t| *t = t.repeat([2, 2]))));
+}
+
+#[test]
 fn calibrated_monitors_wait_for_their_calm_windows_and_see_flips_in_the_margins() {
     let split = split();
     let (net, attack) = (linear(), RandomFlip { rate: Rate::literal(0.4), ..RandomFlip::default() });
@@ -290,7 +314,20 @@ fn calibrated_monitors_wait_for_their_calm_windows_and_see_flips_in_the_margins(
     assert_eq!(told(&|s| s.drift[0].is_some())[..3], [false, false, true]);
     assert_eq!(told(&|s| s.thresholds[0].is_some())[..6], [false, false, false, false, false, true]);
     assert!(diary.seen[6].alarms[0] && diary.seen[7].alarms[0]);
-    // A holdout is never trained on: of 1,200 rows a tenth.
-    let common = Common { holdout: Rate::literal(0.1), ..common() };
-    assert_eq!(Windows::cut(1200, &common, Seed(3)).windows.concat().len(), 1080);
+}
+
+#[test]
+fn a_holdout_is_never_trained_on() {
+    let split = split();
+    let net = linear();
+    let mut scene = Scene::new(&split, &Every {}, &net);
+    scene.common.holdout = Rate::literal(0.1);
+    scene.monitors = vec![watched("holdout_accuracy", HoldoutAccuracy {}, 1.0)];
+    let (model, diary) = scene.run(None);
+    let cut = Windows::cut(1200, &scene.common, Seed(3));
+    let fit = |rows: &[usize]| net.fit(&split.train.select(rows).unwrap(), Seed(3), &mut Silent).unwrap();
+    assert!(same(&model, &fit(&cut.windows.concat()).tensors()));
+    // With the held-out rows it would be another.
+    assert!(!same(&model, &fit(&[cut.windows.concat(), cut.holdout].concat()).tensors()));
+    assert!(diary.seen[2].drift[0].is_some(), "the holdout is looked at");
 }

@@ -78,6 +78,14 @@ fn what_does_not_fit_is_refused_by_name() {
     refused(&|c| c.calibrate = 1, 100, "calibrate", "at least 2");
     refused(&|c| c.calibrate = 27, 100, "calibrate", "none of 30 is left");
     refused(&|c| c.checkpoint_every = 0, 100, "checkpoint_every", "at least 1");
+    refused(&|c| c.attack_from = 7, 100, "calibrate", "window 7 is attacked");
+    refused(&|c| c.attack_from = 2, 100, "reference", "window 2 is attacked");
+    // An attack that is over before is as good as one that comes after.
+    let early = Common { attack_from: 0, attack_until: Some(2), ..Common::default() };
+    assert!(early.check(100, true, true, true).is_ok());
+    assert!(Common { attack_until: Some(3), ..early.clone() }.check(100, true, true, true).is_err());
+    // A stated threshold has no calm windows.
+    assert!(Common { attack_from: 0, ..Common::default() }.check(100, true, true, false).is_ok());
     // Settings that concern nobody are nobody's error.
     assert!(
         Common { attack_from: 99, reference: 0, ..Common::default() }.check(100, false, false, false).is_ok()

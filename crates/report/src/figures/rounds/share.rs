@@ -3,27 +3,23 @@
 use super::course::{by_share, rules};
 use super::{Album, RULES, Subject, pages};
 use crate::Error;
-use crate::study::{Facet, Study};
+use crate::study::Study;
+use crate::summary::Point;
 
 const READING: &str = "One curve a rule of the server, each panel an attack. How many malicious clients does the attack \
                        need, and where does a rule that holds against few give in?";
 
 pub(crate) fn draw(study: &Study, album: &mut Album) -> Result<(), Error> {
-    let mut facets: Vec<Facet<'_>> = Vec::new();
-    for point in study.points.iter().filter(|p| p.federated() && !p.done.is_empty()) {
-        match facets.iter_mut().find(|f| f.context == point.context_without_share) {
-            Some(facet) => facet.points.push(point),
-            None => facets.push(Facet {
-                context: point.context_without_share.clone(),
-                suffix: format!("-{}", crate::label::slug(&point.context_without_share)),
-                points: vec![point],
-            }),
-        }
-    }
-    if let [facet] = &mut facets[..] {
-        facet.suffix = String::new();
-    }
-    for facet in facets.iter().filter(|f| varies(f)) {
+    let federated = || study.points.iter().filter(|p| p.federated() && !p.done.is_empty());
+    let varies = |point: &Point| {
+        federated().any(|p| {
+            p.context_without_share == point.context_without_share && p.malicious != point.malicious
+        })
+    };
+    let facets = study.facets_by(&mut album.skipped, "share", |point| {
+        (point.federated() && varies(point)).then_some(&point.context_without_share)
+    });
+    for facet in &facets {
         let name = format!("share{}", facet.suffix);
         let mut rules = rules(study, &facet.points);
         if rules.len() > RULES {
@@ -35,8 +31,4 @@ pub(crate) fn draw(study: &Study, album: &mut Album) -> Result<(), Error> {
         pages(study, facet, Subject { name, over, label, reading: READING }, &attacks, &rules, album)?;
     }
     Ok(())
-}
-
-fn varies(facet: &Facet<'_>) -> bool {
-    facet.points.iter().any(|p| p.malicious != facet.points[0].malicious)
 }

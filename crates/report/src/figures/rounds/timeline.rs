@@ -12,7 +12,7 @@ use crate::figures::axis::{Scale, share_range};
 use crate::figures::canvas::{Align, Canvas, Ink};
 use crate::figures::style::*;
 use crate::format::interval_words;
-use crate::label::{slug, value_text};
+use crate::label::value_text;
 use crate::stats::Stat;
 use crate::study::{Facet, Study, of_cell};
 use crate::summary::Point;
@@ -49,27 +49,9 @@ struct Column<'a> {
 }
 
 pub(crate) fn draw(study: &Study, album: &mut Album) -> Result<(), Error> {
-    let mut facets: Vec<Facet<'_>> = Vec::new();
-    for point in study.points.iter().filter(|p| p.streamed() && !p.done.is_empty()) {
-        // A defense of the last model does not change the course, but a facet has one curve an operator.
-        let mut context = point.context_without_policy.clone();
-        if !point.undefended() {
-            context = [context.as_str(), &point.defense]
-                .into_iter()
-                .filter(|w| !w.is_empty())
-                .collect::<Vec<_>>()
-                .join(", ");
-        }
-        match facets.iter_mut().find(|f| f.context == context) {
-            Some(facet) => facet.points.push(point),
-            None => {
-                facets.push(Facet { suffix: format!("-{}", slug(&context)), context, points: vec![point] });
-            }
-        }
-    }
-    if let [facet] = &mut facets[..] {
-        facet.suffix = String::new();
-    }
+    let facets = study.facets_by(&mut album.skipped, "timeline", |point| {
+        point.streamed().then_some(&point.context_without_policy)
+    });
     for facet in &facets {
         one(study, facet, album)?;
     }
@@ -132,10 +114,15 @@ fn operator(points: &[&Point], point: &Point) -> String {
 fn columns<'a>(study: &'a Study, facet: &Facet<'a>, operators: &[String]) -> Vec<Column<'a>> {
     let mut columns: Vec<Column<'a>> = Vec::new();
     let mut points = facet.points.clone();
-    points.sort_by_key(|p| study.attack(p));
+    points.sort_by_key(|p| (study.attack(p), study.defense(p)));
     for point in points {
         let own = operator(&facet.points, point);
         let Some(operator) = operators.iter().position(|o| *o == own) else { continue };
+        // A defense of the last model does not change the course: the first of several has it for all.
+        let column = columns.iter().find(|c| c.name == point.attack);
+        if column.is_some_and(|c| c.curves.iter().any(|curve| curve.operator == operator)) {
+            continue;
+        }
         let seeds: Vec<&Windows> =
             point.done.iter().flat_map(|row| of_cell(&study.windows, &row.cell)).collect();
         if seeds.iter().all(|seed| seed.windows.len() < 2) {
