@@ -185,5 +185,6 @@ fn lfr_with_krum_chooses_one_row_by_the_seed() {
     };
     let choices = all(&mut round);
     assert!(choices.iter().all(|(_, rows)| rows.len() == 1));
+    assert!(choices.iter().any(|(_, rows)| *rows != choices[0].1), "the seed decides: {choices:?}");
     assert_eq!(choices, all(&mut round));
 }
