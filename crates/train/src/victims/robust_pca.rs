@@ -2,14 +2,16 @@
 
 mod grid;
 
-use aconite_core::{Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Result, Seed, Work};
+use aconite_core::{
+    Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Result, Retraining, Seed, Work,
+};
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::decision::width;
-use super::subspace::{Subspace, check_settings, learn, residuals};
+use super::subspace::{Subspace, check_settings, learn, residuals, retraining};
 use grid::{Search, median, median_deviation, spatial_median};
 
 /// A detector of anomalies: what lies too far from components that maximise a robust spread, by a Laplace threshold.
@@ -100,6 +102,10 @@ impl Learner for RobustPca {
         let normal = data.info().normal_class(self.normal)?;
         let fit = |rows: &Tensor| self.subspace(rows, normal);
         Ok(Box::new(learn(data, normal, self.period, watch, fit)?))
+    }
+
+    fn retraining(&self, info: &Info) -> Result<Option<Retraining>> {
+        retraining(info, self.normal, self.period)
     }
 
     fn work(&self, info: &Info) -> Work {
