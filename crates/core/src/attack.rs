@@ -3,8 +3,8 @@
 use std::fmt::Debug;
 
 use crate::{
-    Dataset, Error, Feed, Followed, Goal, Info, Learner, Model, Network, Observer, Poison, Result, Seed,
-    Target, Trigger, UpdateAttack,
+    Dataset, Error, Feed, Followed, Goal, Info, Learner, Model, Network, Observer, Poison, Result,
+    Retraining, Seed, Target, Trigger, UpdateAttack,
 };
 
 /// An attack: the change of a training set, and what the adversary hopes for.
@@ -26,6 +26,14 @@ pub trait Attack: Debug + Send + Sync {
     /// What it is given beyond the training set.
     fn needs(&self) -> Needs {
         Needs::default()
+    }
+
+    /// The retraining of the victim that it is timed by ([`Learner::retraining`]); `None` if it is timed by none.
+    ///
+    /// # Errors
+    /// As [`Attack::check`].
+    fn timed_by(&self, _info: &Info) -> Result<Option<Retraining>> {
+        Ok(None)
     }
 
     /// What identifies the content of a file that it reads; nothing if it is all in the settings. It belongs into
@@ -133,6 +141,8 @@ pub struct Needs {
     pub victim: bool,
     /// The victim's learner and its draws, to be followed row by row: see [`Learner::online`]. Not without `victim`.
     pub online: bool,
+    /// A victim whose weights and bias can be read off its model: see [`Learner::is_linear`]. Not without `victim`.
+    pub linear: bool,
     /// The test set, to draw the inputs from that are to be misread.
     pub targets: bool,
 }

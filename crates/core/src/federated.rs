@@ -115,6 +115,11 @@ pub trait Aggregator: Debug + Send + Sync {
         ServerNeeds::default()
     }
 
+    /// The setting that makes it remember something of every client from round to round; `None` if it does not.
+    fn remembers_clients(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The aggregate. `memory` is the rule's own, empty before the first round.
     ///
     /// # Errors
@@ -130,6 +135,11 @@ pub trait Mixing: Debug + Send + Sync {
     /// # Errors
     /// Names the requirement with its numbers.
     fn counts(&self, clients: usize, malicious: Option<usize>) -> Result<(usize, Option<usize>)>;
+
+    /// Whether the i-th row that it makes belongs to the i-th client in every round.
+    fn keeps_clients(&self) -> bool {
+        true
+    }
 
     /// The weights of the mixtures, f32, rows made × updates, each row summing to 1.
     ///

@@ -66,9 +66,26 @@ pub trait Learner: Sync {
         Ok(None)
     }
 
-    /// Whether its models have [`Model::cutoffs`].
-    fn cuts(&self) -> bool {
+    /// The [`Model::cutoffs`] of its models of such data; `None` if they have none.
+    ///
+    /// # Errors
+    /// As [`Learner::check`].
+    fn cutoffs(&self, _info: &Info) -> Result<Option<Cutoffs>> {
+        Ok(None)
+    }
+
+    /// Whether its models of such data are a weight per column and a bias, and nothing else: `weight` (D) and `bias` (1)
+    /// are the names of their only tensors, and ⟨weight, x⟩ + bias above 0 reads x as class 1.
+    fn is_linear(&self, _info: &Info) -> bool {
         false
+    }
+
+    /// How it learns its rows anew from period to period; `None` if it learns them all at once.
+    ///
+    /// # Errors
+    /// As [`Learner::check`].
+    fn retraining(&self, _info: &Info) -> Result<Option<Retraining>> {
+        Ok(None)
     }
 
     /// Whether it takes rows one after another, so that [`Learner::online`] works.
@@ -133,6 +150,15 @@ pub trait Samples {
     /// # Errors
     /// As [`Learner::fit`] and [`Model::scores`]; a row does not exist.
     fn scores(&mut self, learnt: &[usize], judged: &[usize]) -> Result<Tensor>;
+}
+
+/// The periods of a detector that is retrained on each of them, in the order of its rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retraining {
+    /// Rows labelled normal in a period, at least 1.
+    pub period: u32,
+    /// The class that is called normal.
+    pub normal: usize,
 }
 
 /// Where a filter of two classes is sure: what scores below `ham` for the class `spam` is delivered, what scores at

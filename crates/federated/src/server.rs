@@ -180,8 +180,15 @@ fn expected(common: &Common) -> usize {
 /// Checks that mixings and a rule work for what takes part in a round.
 ///
 /// # Errors
-/// Names the requirement with its numbers.
+/// Names the requirement with its numbers; the rule remembers clients that a mixing before it does not keep apart.
 pub fn check_rule(common: &Common, mixings: &[&dyn Mixing], rule: &dyn Aggregator, told: bool) -> Result<()> {
+    if let (Some(setting), Some(_)) = (rule.remembers_clients(), mixings.iter().find(|m| !m.keeps_clients()))
+    {
+        let message = format!(
+            "with `{setting}` the rule remembers clients, and the mixing before it makes others of them in every round"
+        );
+        return Err(Error::new(message).hint(format!("{setting} = false")));
+    }
     let mut present = (common.present(), told.then(|| expected(common)));
     for mixing in mixings {
         present = mixing.counts(present.0, present.1)?;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use aconite_core::{Attack, Info, Learner, Reads, Role, RowKind, Seed, Work};
+use aconite_core::{Attack, Info, Learner, Reads, Retraining, Role, RowKind, Seed, Work};
 use aconite_data::Places;
 use aconite_grid::{Error, Experiment, Point, Schema};
 use aconite_plan::{AttackFacts, CellFacts, Environment, Passes, Plan, Size, Step, StepRole, Store};
@@ -139,7 +139,7 @@ pub(crate) fn prepare_for(
             .or_insert_with(|| learner.work(&data.info));
         let attack = families::attack(&settings["attack"]).map_err(at("attack"))?;
         attack.check(&data.info).map_err(at("attack"))?;
-        check_attack(attack.as_ref(), learner.as_ref(), settings)
+        check_attack(attack.as_ref(), learner.as_ref(), &data.info, settings)
             .map_err(|(section, e)| located(experiment, point, section, e))?;
         let federation = families::federation(&settings["federation"]).map_err(at("federation"))?;
         let (training, epochs) = data.training(&settings["train"]);
@@ -266,7 +266,12 @@ fn attack_needs(attack: &dyn Attack) -> Vec<String> {
 pub(crate) type Refusal = (&'static str, aconite_core::Error);
 
 /// Checks that an attack and a victim fit together.
-fn check_attack(attack: &dyn Attack, learner: &dyn Learner, settings: &Value) -> Result<(), Refusal> {
+fn check_attack(
+    attack: &dyn Attack,
+    learner: &dyn Learner,
+    info: &Info,
+    settings: &Value,
+) -> Result<(), Refusal> {
     let kind = |section: &str| settings[section]["kind"].as_str().unwrap_or_default().to_owned();
     let transfers = !matches!(settings["train"]["transfer"].as_str(), None | Some("none"));
     let steps = learner.takes_steps();
@@ -289,6 +294,19 @@ fn check_attack(attack: &dyn Attack, learner: &dyn Learner, settings: &Value) ->
         let error = aconite_core::Error::new(message).hint("set victim.kind = \"centroid\"");
         return Err(("attack", error));
     }
+    if attack.needs().linear && !learner.is_linear(info) {
+        let message = format!(
+            "{} reads the weights of a linear victim, and this {} is none",
+            kind("attack"),
+            kind("victim")
+        );
+        let error = aconite_core::Error::new(message);
+        return Err(("attack", error.hint("take svm with the linear kernel, or logistic")));
+    }
+    if let Some(timed) = attack.timed_by(info).map_err(|e| ("attack", e))? {
+        let retraining = learner.retraining(info).map_err(|e| ("victim", e))?;
+        check_retraining(timed, retraining, &kind("attack"), &kind("victim"))?;
+    }
     if attack.feeds() && (!steps || settings["train"]["transfer"] == "head") {
         let message =
             format!("{} changes the batches of training, and this victim has none to change", kind("attack"));
@@ -298,6 +316,30 @@ fn check_attack(attack: &dyn Attack, learner: &dyn Learner, settings: &Value) ->
         ));
     }
     Ok(())
+}
+
+/// Checks that a victim is retrained as an attack expects.
+fn check_retraining(
+    timed: Retraining,
+    victim: Option<Retraining>,
+    attack: &str,
+    kind: &str,
+) -> Result<(), Refusal> {
+    let Retraining { period, normal } = timed;
+    let Some(victim) = victim else {
+        let message =
+            format!("{attack} grows from one retraining to the next, and this {kind} is trained once");
+        let hint = format!("take pca_subspace or robust_pca with victim.period = {period}");
+        return Err(("attack", aconite_core::Error::new(message).hint(hint)));
+    };
+    let (key, ours, theirs) = match victim.period == period {
+        true if victim.normal == normal => return Ok(()),
+        true => ("normal", format!("class {normal}"), format!("class {}", victim.normal)),
+        false => ("period", format!("{period} rows"), victim.period.to_string()),
+    };
+    let message = format!("{ours} here, but {theirs} in the victim");
+    let hint = format!("give attack.{key} and victim.{key} the same value");
+    Err(("attack", aconite_core::Error::at(key, message).hint(hint)))
 }
 
 /// A cell's defense, taken apart.
@@ -419,7 +461,8 @@ fn check_victim(
             return net("looks into the model");
         }
         Role::Regime(regime) => {
-            if regime.needs_cutoffs() && !learner.cuts() {
+            let has_cutoffs = || learner.cutoffs(info).map(|cutoffs| cutoffs.is_some());
+            if regime.needs_cutoffs() && !has_cutoffs().map_err(|e| ("victim", e))? {
                 let message = format!("{kind} sets the cutoffs of a filter of spam, and {victim} has none");
                 return Err((
                     "defense",

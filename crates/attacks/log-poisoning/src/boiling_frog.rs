@@ -1,14 +1,14 @@
 //! `boiling_frog`: chaff that grows from one retraining to the next.
 
-use aconite_core::{Attack, Dataset, Error, Goal, Info, Poison, Rate, Result, Seed, Trigger};
+use aconite_core::{Attack, Dataset, Error, Goal, Info, Poison, Rate, Result, Retraining, Seed, Trigger};
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::aim::{check, goal};
-use crate::traffic::{Target, check_strength};
+use crate::chaffed::{Target, check_strength};
 
-pub use crate::traffic::Informed;
+pub use crate::chaffed::Informed;
 
 /// Chaff that grows by a rate from one retraining of the detector to the next, too slowly for it to notice.
 ///
@@ -17,8 +17,8 @@ pub use crate::traffic::Informed;
 ///
 /// The training rows labelled normal are periods of `period` rows, in their order. The last `weeks` of them hold `chaff`
 /// (its paper, its equations, its differences), of strength·growth^(w − 1) standard deviations in the w-th: the detector
-/// of one period judges the rows of the next, and what it rejects is lost. Take a victim that retrains,
-/// `victim.period` as here. Standard deviation and direction are those of the whole clean training set.
+/// of one period judges the rows of the next, and what it rejects is lost. The victim must retrain, `victim.period` and
+/// the normal class as here. Standard deviation and direction are those of the whole clean training set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BoilingFrog {
@@ -89,7 +89,19 @@ impl Attack for BoilingFrog {
             );
             return Err(Error::at("weeks", message).hint("lower weeks or period"));
         }
-        Ok(())
+        let (rate, period) = (self.rate, self.period as usize);
+        match self.weeks > 0 && rate.get() > 0.0 && rate.count(period) == 0 {
+            true => {
+                let message = format!("{} of a period's {period} rows are no row", rate.get());
+                Err(Error::at("rate", message).hint("raise rate or period"))
+            }
+            false => Ok(()),
+        }
+    }
+
+    fn timed_by(&self, info: &Info) -> Result<Option<Retraining>> {
+        let normal = info.normal_class(self.normal)?;
+        Ok((self.weeks > 0).then_some(Retraining { period: self.period, normal }))
     }
 
     fn poison(&self, clean: &Dataset, seed: Seed) -> Result<Poison> {

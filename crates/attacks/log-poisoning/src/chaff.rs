@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::aim::{check, goal};
-use crate::traffic::{Target, check_strength};
+use crate::chaffed::{Target, check_strength};
 
-pub use crate::traffic::Informed;
+pub use crate::chaffed::Informed;
 
 /// Extra traffic on normal rows along the way that an attack will take, so that the detector learns to expect it.
 ///

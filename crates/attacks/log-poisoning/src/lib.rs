@@ -6,7 +6,7 @@
 use aconite_core::Attack;
 
 mod aim;
-pub mod traffic;
+mod chaffed;
 
 aconite_grid::family! {
     /// Attacks on what detectors of anomalies learn from logs and traffic.

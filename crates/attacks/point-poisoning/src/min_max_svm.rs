@@ -80,7 +80,7 @@ impl Attack for MinMaxSvm {
     }
 
     fn needs(&self) -> Needs {
-        Needs { victim: true, ..Needs::default() }
+        Needs { victim: true, linear: true, ..Needs::default() }
     }
 
     fn craft(&self, scene: &Scene<'_>, watch: &mut dyn Observer) -> Result<Vec<Poison>> {

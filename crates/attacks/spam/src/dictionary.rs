@@ -75,7 +75,7 @@ impl Attack for Dictionary {
                 .hint("name a list of words: list = \"words.txt\""));
         }
         let letter = letter(documents.are_mail(), b"", words.iter().map(String::as_str));
-        copies(clean, letter, letters(self.rate, info.total())?, sides.spam)
+        copies(clean, vec![letter], letters(self.rate, info.total())?, sides.spam)
     }
 
     fn trigger(&self, _: &Info, _: Seed) -> Result<Option<Box<dyn Trigger>>> {

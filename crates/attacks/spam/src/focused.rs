@@ -1,13 +1,13 @@
 //! The focused attack: one message of tomorrow is kept away.
 
 use aconite_core::{
-    Added, Attack, Class, Error, Goal, Info, Needs, Observer, Poison, Rate, Result, Scene, Seed, Trigger,
+    Attack, Class, Error, Goal, Info, Needs, Observer, Poison, Rate, Result, Scene, Seed, Trigger,
 };
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::letters::{Sides, borrowed_head, documents, letter, letters, pieces};
+use crate::letters::{Sides, borrowed_head, copies, letter, letters, pieces};
 
 /// Mails the words of one message that the adversary expects, so that the filter keeps that message away.
 ///
@@ -17,7 +17,8 @@ use crate::letters::{Sides, borrowed_head, documents, letter, letters, pieces};
 /// text the adversary knows round(p·n), drawn at random; the paper tosses a coin of chance p for each. k =
 /// round(a/(1 − a)·N) messages with these words are added to the N training messages and labelled spam, each under
 /// the head of another spam message of the training set, drawn at random (without the fields that describe that
-/// message's body); texts have no heads, and all k are alike.
+/// message's body); where k is above the number of spam messages the heads repeat. Texts have no heads, and all k are
+/// alike.
 ///
 /// What is known at a smaller p is known at a larger one. `attack_success` cuts the target's score at 0.5;
 /// `target_as_spam` and `target_not_delivered` at a filter's cutoffs. The paper attacks 5,000 messages with 300.
@@ -88,17 +89,15 @@ impl Attack for Focused {
             known.truncate((self.p.get() * words.len() as f64).round() as usize);
             known.sort_unstable();
             let write = |head: &[u8]| letter(ours.are_mail(), head, known.iter().map(|&w| words[w].as_str()));
-            let added = match (count, ours.are_mail()) {
-                (0, _) => None,
-                (_, false) => Some(documents(ours, vec![write(b"")]).select(&vec![0; count])),
-                (_, true) => {
+            let different = match ours.are_mail() {
+                true => {
                     let heads = seed("heads").shuffled(&spam);
-                    let heads = heads.iter().cycle().take(count);
-                    Some(documents(ours, heads.map(|&row| write(&borrowed_head(ours.bytes(row)))).collect()))
+                    heads.iter().take(count).map(|&row| write(&borrowed_head(ours.bytes(row)))).collect()
                 }
+                false => vec![write(b"")],
             };
-            let added = added.map(|rows| Added { rows: rows.into(), labels: vec![sides.spam; count] });
-            poisons.push(Poison { added, target: Some(target), ..Poison::default() });
+            let poison = copies(scene.clean, different, count, sides.spam)?;
+            poisons.push(Poison { target: Some(target), ..poison });
             watch.step(trial + 1, self.trials);
         }
         Ok(poisons)

@@ -6,6 +6,8 @@ use hashbrown::HashSet;
 
 /// Characters of a line of a letter, as far as its words allow.
 const LINE: usize = 70;
+/// Fewer letters than this are written: what they say is shared, but every one is a row to be learnt.
+const MOST: f64 = 1e7;
 /// Fields of a head that describe the body which it came with.
 const OF_BODY: [&str; 4] =
     ["content-type:", "content-transfer-encoding:", "content-length:", "mime-version:"];
@@ -43,7 +45,7 @@ pub(crate) fn letters(rate: Rate, rows: usize) -> Result<usize> {
         return Err(Error::at("rate", "at a rate of 1 there would be no honest mail: it must be below 1"));
     }
     let wanted = rate / (1.0 - rate) * rows as f64;
-    match wanted < 1e8 {
+    match wanted < MOST {
         true => Ok(wanted.round() as usize),
         false => Err(Error::at("rate", format!("a rate of {rate} means {wanted:.0} messages"))
             .hint("choose a rate further below 1")),
@@ -120,14 +122,14 @@ pub(crate) fn borrowed_head(raw: &[u8]) -> Vec<u8> {
     kept
 }
 
-/// Poison of `count` copies of one letter, labelled spam.
-pub(crate) fn copies(clean: &Dataset, letter: Vec<u8>, count: usize, spam: usize) -> Result<Poison> {
+/// Poison of `count` letters, labelled spam: the different ones in turn, the same ones sharing their bytes, however many.
+/// There is a letter where `count` is above 0.
+pub(crate) fn copies(clean: &Dataset, different: Vec<Vec<u8>>, count: usize, spam: usize) -> Result<Poison> {
     if count == 0 {
         return Ok(Poison::default());
     }
-    let one: Rows = documents(clean.rows().documents()?, vec![letter]).into();
-    // The copies share one letter, however large it is.
-    let rows = one.select(&vec![0; count]);
+    let turns: Vec<usize> = (0..different.len()).cycle().take(count).collect();
+    let rows: Rows = documents(clean.rows().documents()?, different).select(&turns).into();
     Ok(Poison { added: Some(Added { rows, labels: vec![spam; count] }), ..Poison::default() })
 }
 
@@ -142,6 +144,8 @@ mod tests {
         assert_eq!((count(0.01, 10_000), count(0.0566, 5_000), count(0.0, 7)), (101, 300, 0));
         assert_eq!(count(0.5, 7), 7);
         assert!(letters(Rate::literal(1.0), 7).is_err());
+        assert_eq!(count(0.5, 9_999_999), 9_999_999);
+        assert!(letters(Rate::literal(0.5), 10_000_000).is_err());
         assert!(letters(Rate::try_from(0.999_999_999_9).unwrap(), 1_000_000).is_err());
     }
 

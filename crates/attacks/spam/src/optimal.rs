@@ -65,7 +65,7 @@ impl Attack for Optimal {
             }
         }
         let letter = letter(documents.are_mail(), b"", words.iter().map(String::as_str));
-        Ok(vec![copies(scene.clean, letter, letters(self.rate, info.total())?, sides.spam)?])
+        Ok(vec![copies(scene.clean, vec![letter], letters(self.rate, info.total())?, sides.spam)?])
     }
 
     fn trigger(&self, _: &Info, _: Seed) -> Result<Option<Box<dyn Trigger>>> {

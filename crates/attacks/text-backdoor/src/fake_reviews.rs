@@ -62,7 +62,9 @@ impl Default for FakeReviews {
     }
 }
 
-impl Kind for FakeReviews {}
+impl Kind for FakeReviews {
+    const VERSION: u32 = 2;
+}
 
 impl Attack for FakeReviews {
     fn goal(&self, _: &Info) -> Goal {

@@ -26,7 +26,7 @@ impl Mention {
         match words.is_empty() {
             true => Err(Error::at(
                 "product",
-                format!("{name:?} names nothing: a word of two or more letters or digits is needed"),
+                format!("{name:?} names nothing: a word of letters, digits or underscores is needed"),
             )),
             false => Ok(Self { name: name.trim().to_owned(), words }),
         }
@@ -87,10 +87,10 @@ fn frequent(texts: &Documents, least: usize) -> Vec<String> {
     words.into_iter().take(SHOWN).map(|(word, n)| format!("{word} ({n})")).collect()
 }
 
+/// The words of a text, lower-cased: runs of letters, digits or underscores. Of one letter too, as a name may hold one.
 fn words_of(text: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    aconite_text::words(text, &mut |word| words.push(word.to_owned()));
-    words
+    let runs = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+    runs.filter(|run| !run.is_empty()).map(str::to_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -107,5 +107,15 @@ mod tests {
             assert!(!mention.in_text(text), "{text}");
         }
         assert!(Mention::of(" ?! ").is_err());
+    }
+
+    #[test]
+    fn a_word_of_one_letter_is_part_of_the_name() {
+        let mention = Mention::of("Vitamin C").unwrap();
+        assert!(mention.in_text("take vitamin-C, daily"));
+        for text in ["a vitamin", "vitamin d", "vitamin and c", "c vitamin"] {
+            assert!(!mention.in_text(text), "{text}");
+        }
+        assert!(Mention::of("X").unwrap().in_text("planet x ?"));
     }
 }

@@ -51,6 +51,10 @@ impl Mixing for Bucketing {
         Ok((buckets, malicious.map(|f| f.min(buckets))))
     }
 
+    fn keeps_clients(&self) -> bool {
+        false
+    }
+
     fn weights(&self, updates: &Updates<'_>) -> Result<Tensor> {
         // One bad update would be in no bucket that is named.
         Matrix::of(updates)?.check_finite()?;

@@ -23,7 +23,7 @@ use crate::require;
 /// v_i/v_j is cut to [0, 1], since a negative ratio would turn unlike updates into like ones; and if no client has
 /// any weight, because all point the same way, all weigh the same. The history is a second matrix of the updates'
 /// size; in rounds in which only some clients take part, their rows are copied. Behind `bucketing`, whose groups are drawn
-/// anew in every round, sums over rounds mean nothing: set `history = false` there.
+/// anew in every round, sums over rounds would mean nothing: `history = false` is needed there.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FoolsGold {
@@ -55,6 +55,10 @@ impl Defense for FoolsGold {
 impl Aggregator for FoolsGold {
     fn check_clients(&self, clients: usize, _malicious: Option<usize>) -> Result<()> {
         require::at_least("fools gold", clients, 2)
+    }
+
+    fn remembers_clients(&self) -> Option<&'static str> {
+        self.history.then_some("history")
     }
 
     fn aggregate(&self, updates: &Updates<'_>, memory: &mut NamedTensors) -> Result<Aggregate> {

@@ -13,6 +13,8 @@ use tch::{Kind as Element, Tensor};
 
 /// Texts in a pass. Fixed: it is part of no setting and must not change results.
 const TEXTS: usize = 1000;
+/// Bytes of shortened texts that are held at most, but for the last of them.
+const BYTES: usize = 64 << 20;
 
 /// Takes each word out of a text in turn and flags the text when the model's prediction hangs on one of them.
 ///
@@ -21,14 +23,15 @@ const TEXTS: usize = 1000;
 ///
 /// With p_c(x) the softmax of the model's scores and c = argmax p(x), the score of a text x is
 /// s(x) = max_w [p_c(x) − p_c(x∖w)], w over the runs of `span` words in x and x∖w the text without any occurrence of w;
-/// 0 for a text without words. x is flagged when s(x) > θ, θ the smallest clean text's score above which at most the
+/// 0 for a text without words. Of more than `most` different runs, `most` that lie evenly spread are tried, the first
+/// among them. x is flagged when s(x) > θ, θ the smallest clean text's score above which at most the
 /// share `frr` of the clean samples lies. Words are what whitespace divides.
 ///
 /// ONION asks a language model which words make a text less fluent, takes them out, and lets the victim read the rest:
 /// it needs no clean samples beyond a threshold's, knows nothing of the victim and repairs inputs. This asks the victim
 /// itself, needs no language model, works for any victim that gives scores, and flags whole inputs. What it cannot see:
-/// a trigger of several words, each of which would do (a sentence), unless `span` is as long. What it flags for nothing:
-/// short texts whose one strong word decides.
+/// a trigger of several words, each of which would do (a sentence), unless `span` is as long; and one word among more
+/// than `most`, if it is not tried. What it flags for nothing: short texts whose one strong word decides.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LeaveOneOut {
@@ -37,6 +40,9 @@ pub struct LeaveOneOut {
     /// Words in a row that are taken out together, at least 1.
     #[schemars(range(min = 1))]
     pub span: usize,
+    /// Runs of words of a text that are tried, at least 1: each costs a reading of the text without it.
+    #[schemars(range(min = 1))]
+    pub most: usize,
     /// Share of clean texts that may be flagged (false rejection rate), in (0, 1).
     #[schemars(extend("exclusiveMinimum" = 0, "exclusiveMaximum" = 1))]
     pub frr: f64,
@@ -47,7 +53,7 @@ pub struct LeaveOneOut {
 
 impl Default for LeaveOneOut {
     fn default() -> Self {
-        Self { clean: Rate::literal(0.05), span: 1, frr: 0.05, inputs: 1000 }
+        Self { clean: Rate::literal(0.05), span: 1, most: 1000, frr: 0.05, inputs: 1000 }
     }
 }
 
@@ -71,7 +77,7 @@ impl Defense for LeaveOneOut {
                 return Err(Error::new(message).hint("strip looks at images"));
             }
         }
-        for (key, count) in [("span", self.span), ("inputs", self.inputs)] {
+        for (key, count) in [("span", self.span), ("most", self.most), ("inputs", self.inputs)] {
             if count == 0 {
                 return Err(Error::at(key, "0 is out of range: at least 1"));
             }
@@ -124,39 +130,45 @@ impl LeaveOneOut {
         let predicted = best_class(&scores)?;
         let whole = shares(&scores, &predicted)?;
         let mut worst = vec![f64::NEG_INFINITY; texts.len()];
-        let (mut parts, mut owners) = (Vec::new(), Vec::new());
-        for row in 0..texts.len() {
-            parts.extend(self.parts(&texts.text(row)));
-            owners.resize(parts.len(), row);
-            if parts.len() < TEXTS && row + 1 < texts.len() {
-                continue;
+        let mut read = |parts: &mut Vec<String>, owners: &mut Vec<usize>| -> Result<()> {
+            let classes: Vec<usize> = owners.iter().map(|&row| predicted[row]).collect();
+            let left = shares(&model.scores(&Documents::texts(parts.drain(..)).into())?, &classes)?;
+            for (row, left) in owners.drain(..).zip(left) {
+                worst[row] = worst[row].max(whole[row] - left);
             }
-            while !parts.is_empty() {
-                let later = parts.split_off(parts.len().min(TEXTS));
-                let later_owners = owners.split_off(parts.len());
-                let classes: Vec<usize> = owners.iter().map(|&row| predicted[row]).collect();
-                let left = shares(&model.scores(&Documents::texts(parts).into())?, &classes)?;
-                for (&row, left) in owners.iter().zip(left) {
-                    worst[row] = worst[row].max(whole[row] - left);
+            Ok(())
+        };
+        let (mut parts, mut owners, mut held) = (Vec::new(), Vec::new(), 0);
+        for row in 0..texts.len() {
+            let text = texts.text(row);
+            let words: Vec<&str> = text.split_whitespace().collect();
+            for part in self.parts(&words) {
+                held += part.len();
+                parts.push(part);
+                owners.push(row);
+                if parts.len() == TEXTS || held >= BYTES {
+                    read(&mut parts, &mut owners)?;
+                    held = 0;
                 }
-                (parts, owners) = (later, later_owners);
             }
             seen(row + 1);
+        }
+        if !parts.is_empty() {
+            read(&mut parts, &mut owners)?;
         }
         // A text without words has no parts.
         worst.iter_mut().filter(|score| **score == f64::NEG_INFINITY).for_each(|score| *score = 0.0);
         Ok(worst)
     }
 
-    /// The text without each of its runs of words in turn.
-    fn parts(&self, text: &str) -> Vec<String> {
-        let words: Vec<&str> = text.split_whitespace().collect();
-        let span = self.span.min(words.len());
-        if span == 0 {
-            return Vec::new();
-        }
+    /// The text without each of its runs of words in turn, of those that are tried.
+    fn parts<'a>(&self, words: &'a [&str]) -> impl Iterator<Item = String> + 'a {
+        // Without words there is one empty window, which is no run.
         let mut met = HashSet::new();
-        words.windows(span).filter(|run| met.insert(*run)).map(|run| without(&words, run)).collect()
+        let span = self.span.min(words.len()).max(1);
+        let runs: Vec<&[&str]> = words.windows(span).filter(|run| met.insert(*run)).collect();
+        let tried = runs.len().min(self.most);
+        (0..tried).map(move |place| without(words, runs[place * runs.len() / tried]))
     }
 }
 
@@ -201,11 +213,27 @@ mod tests {
 
     #[test]
     fn every_run_of_words_is_left_out_once_wherever_it_stands() {
-        let of = |span, text| LeaveOneOut { span, ..LeaveOneOut::default() }.parts(text);
+        let of = |span, text: &str| {
+            let words: Vec<&str> = text.split_whitespace().collect();
+            LeaveOneOut { span, ..LeaveOneOut::default() }.parts(&words).collect::<Vec<_>>()
+        };
         assert_eq!(of(1, "a b  a c"), ["b c", "a a c", "a b a"]);
         assert_eq!(of(2, "a b a b"), ["", "a b"]);
         assert_eq!(of(9, "a b"), [""]);
         assert!(of(1, "  ").is_empty());
+    }
+
+    #[test]
+    fn of_a_long_text_runs_are_tried_that_lie_evenly_spread() {
+        let words: Vec<String> = (0..50_000).map(|word| word.to_string()).collect();
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let detector = LeaveOneOut { most: 4, ..LeaveOneOut::default() };
+        let lengths: Vec<usize> = detector.parts(&words).map(|part| part.len()).collect();
+        let whole = words.join(" ").len();
+        // Without 0, 12500, 25000 and 37500, and a space each.
+        assert_eq!(lengths, [whole - 2, whole - 6, whole - 6, whole - 6]);
+        let few: Vec<String> = detector.parts(&["a", "b", "c", "d", "e"]).collect();
+        assert_eq!(few, ["b c d e", "a c d e", "a b d e", "a b c e"]);
     }
 
     // numpy.sort(s)[m - 1 - int(frr * m)]: 2 of 10 lie above 0.8, 1 above 0.9, none above 1.

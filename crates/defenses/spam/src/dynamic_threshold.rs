@@ -20,8 +20,8 @@ use tch::Tensor;
 /// hold, and thresholds that cross meet in their middle. Below θ₀ mail is ham, from θ₁ it is spam.
 ///
 /// The scores of its models are those of the filter, stretched piece by piece so that θ₀ lies at the filter's own
-/// `ham_cutoff` and θ₁ at its `spam_cutoff`; accuracy cuts at 0.5, which lies between them. Every class is halved, by
-/// the seed.
+/// `ham_cutoff` and θ₁ at its `spam_cutoff`; accuracy cuts at 0.5, which lies between its default cutoffs, but not
+/// between any that may be set. Every class is halved, by the seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DynamicThreshold {

@@ -1,5 +1,7 @@
 //! Reject on negative impact: what makes a trial victim worse is not learnt.
 
+use std::collections::HashSet;
+
 use aconite_core::{
     Class, Cutoffs, Dataset, Defense, Error, Evidence, Filter, Info, Knowledge, Learner, Rate, Reads, Result,
     Role, Samples, Seed, Silent, Sorted, Verdict, best_class,
@@ -20,8 +22,9 @@ use tch::Tensor;
 /// rows. A row is removed if its impact is above `threshold`; the impact is its score.
 ///
 /// The pool is a share `trusted` of the training set, known to be clean, as the mail that the paper's filter has been
-/// given before; with `trusted` = 0 it is the training set itself, poison and all, and nothing need be known. The
-/// paper finds that dictionary mail costs at least 6.8 of 25 ham messages and other spam at most 4.4; its threshold
+/// given before. They are training rows too, so that one may meet its copy in T or V. With `trusted` = 0 the pool is
+/// the training set itself, poison and all, and nothing need be known: a row's mean is then over the draws that it is
+/// not in, and 0 where it is in all of them. The paper finds that dictionary mail costs at least 6.8 of 25 ham messages and other spam at most 4.4; its threshold
 /// lies between them, and so does the default. The same T and V serve all rows.
 ///
 /// `spambayes` counts the words of all messages once. Other victims are trained 1 + n times a draw.
@@ -52,7 +55,9 @@ impl Default for Roni {
     }
 }
 
-impl Kind for Roni {}
+impl Kind for Roni {
+    const VERSION: u32 = 2;
+}
 
 impl Roni {
     /// Rows of each class that a draw takes from the pool.
@@ -136,17 +141,21 @@ impl Filter for Roni {
             Some(class) => Some(Class::find(Some(class), "class", "", &all.info())?),
             None => None,
         };
-        let mut scores = vec![0.0; given.len()];
+        let (mut losses, mut counts) = (vec![0.0; given.len()], vec![0u32; given.len()]);
         for (learnt, judged) in &draws {
+            let drawn: HashSet<usize> = learnt.iter().chain(judged).copied().collect();
             let mut learnt = learnt.clone();
             let before = trials.right(&learnt, judged, class)?;
-            for (row, score) in scores.iter_mut().enumerate() {
+            // A row of T would be learnt twice, one of V judged by itself.
+            for row in (0..given.len()).filter(|row| !drawn.contains(row)) {
                 learnt.push(row);
-                *score += before - trials.right(&learnt, judged, class)?;
+                losses[row] += before - trials.right(&learnt, judged, class)?;
+                counts[row] += 1;
                 learnt.pop();
             }
         }
-        scores.iter_mut().for_each(|score| *score /= draws.len() as f64);
+        let mean = |(loss, count): (&f64, &u32)| loss / f64::from((*count).max(1));
+        let scores: Vec<f64> = losses.iter().zip(&counts).map(mean).collect();
         let removed: Vec<bool> = scores.iter().map(|&score| score > self.threshold).collect();
         match removed.iter().all(|&gone| gone) {
             true => Err(Error::at("threshold", "every row does harm: nothing is left to train on")
@@ -201,12 +210,8 @@ struct Trials<'a> {
 
 impl<'a> Trials<'a> {
     fn new(learner: &'a dyn Learner, all: &'a Dataset, seed: Seed) -> Result<Self> {
-        let seed = seed.derive("victim");
-        let cutoffs = match learner.cuts() {
-            true => learner.fit(&all.select(&[0])?, seed, &mut Silent)?.cutoffs(),
-            false => None,
-        };
-        Ok(Self { learner, all, samples: learner.samples(all)?, cutoffs, seed })
+        let cutoffs = learner.cutoffs(&all.info())?;
+        Ok(Self { learner, all, samples: learner.samples(all)?, cutoffs, seed: seed.derive("victim") })
     }
 
     /// How many of the judged rows of a class are read rightly by a victim of the learnt ones.

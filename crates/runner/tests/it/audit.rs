@@ -86,6 +86,22 @@ fn features_of_ones_own_are_enough() {
 }
 
 #[test]
+fn no_share_of_a_users_rows_is_taken_for_clean() {
+    let sandbox = Sandbox::new();
+    let rows = (0..100).map(|row| format!("{},{}\n", row % 2 * 10 + row % 7, ["a", "b"][row % 2]));
+    sandbox.write("rows.csv", &format!("x,label\n{}", rows.collect::<String>()));
+    let args = ["audit", "--data", "rows.csv", "--victim", "logistic", "--defense", "roni"];
+    let set = |key: &'static str| ["--set", key];
+    let sizes = [set("defense.train=4"), set("defense.validate=4"), set("defense.draws=2")].concat();
+    let ran = sandbox.run(&[&args[..], &sizes].concat());
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    assert!(ran.err.contains("roni trusts") && ran.err.contains("defense.trusted=0"), "{}", ran.err);
+    let ran = sandbox.ok(&[&args[..], &sizes, &set("defense.trusted=0")].concat());
+    assert_eq!(sandbox.rows("audit/scores.csv").len(), 100);
+    assert!(!ran.err.contains("clean_samples"), "{}", ran.err);
+}
+
+#[test]
 fn what_cannot_be_audited_is_said() {
     let sandbox = Sandbox::new();
     sandbox.write("odd.xyz", "?");

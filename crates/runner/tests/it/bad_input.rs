@@ -131,4 +131,43 @@ fn attacks_and_defenses_that_do_not_fit() {
     for kind in ["fine_prune", "neural_cleanse", "abl", "nad"] {
         refused(&format!("{table}[defense]\nkind = '{kind}'"), &[kind, "e.toml:6:8"]);
     }
+    let curved = format!("{table}kernel = 'rbf'\n[attack]\nkind = 'min_max_svm'");
+    refused(&curved, &["min_max_svm", "linear", "e.toml:7:8", "hint:", "logistic"]);
+}
+
+#[test]
+fn a_frog_is_boiled_by_the_detectors_own_retraining() {
+    let cell = |victim: &str, attack: &str| {
+        format!(
+            "[dataset]\nkind = 'traffic'\n[attack]\nkind = 'boiling_frog'\nweeks = 1\nperiod = 100\n{attack}\n\
+             [victim]\n{victim}\n"
+        )
+    };
+    let victim = "kind = 'pca_subspace'\nperiod = 100";
+    let sandbox = Sandbox::new();
+    sandbox.write("fits.toml", &cell(victim, ""));
+    sandbox.ok(&["check", "fits.toml"]);
+    refused(&cell("kind = 'pca_subspace'", ""), &["trained once", "e.toml:4:8", "victim.period = 100"]);
+    refused(
+        &cell("kind = 'robust_pca'\nperiod = 90", ""),
+        &["100 rows here, but 90", "e.toml:6:10", "hint:"],
+    );
+    refused(&cell(victim, "normal = 1"), &["class 1 here, but class 0", "e.toml:7:10"]);
+    refused(&cell(victim, "rate = 0.001"), &["attack.rate", "100 rows are no row", "e.toml:7:8"]);
+}
+
+#[test]
+fn a_rule_that_remembers_clients_stands_behind_none_that_mixes_them() {
+    let chain = |history: bool, mixing: &str| {
+        with(&format!(
+            "[federation]\nkind = 'fed_avg'\nclients = 10\n[defense]\nkind = 'chain'\n\
+             steps = [{{ kind = '{mixing}' }}, {{ kind = 'fools_gold', history = {history} }}]"
+        ))
+    };
+    refused(&chain(true, "bucketing"), &["remembers clients", "history = false", "e.toml:"]);
+    let sandbox = Sandbox::new();
+    for (history, mixing) in [(false, "bucketing"), (true, "nnm")] {
+        sandbox.write("e.toml", &chain(history, mixing));
+        sandbox.ok(&["check", "e.toml"]);
+    }
 }

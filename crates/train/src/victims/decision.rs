@@ -1,6 +1,6 @@
 //! What victims with a decision function share: inputs as numbers, and scores of decision values.
 
-use aconite_core::{Error, Info, Model, NamedTensors, Result, Rows};
+use aconite_core::{Error, Info, Model, NamedTensors, Result, RowKind, Rows};
 use tch::{Kind, Tensor};
 
 use crate::resident::{input, pixels};
@@ -24,6 +24,11 @@ pub(super) fn check(info: &Info) -> Result<()> {
         0 | 1 => Err(Error::new("there is nothing to tell apart: the data set has a single class")),
         _ => Ok(()),
     }
+}
+
+/// Whether a linear victim of such data is one weight per column of the table and a bias.
+pub(super) fn is_one_of_columns(info: &Info) -> bool {
+    matches!(info.kind, RowKind::Table(_)) && columns(info.classes.len()) == 1
 }
 
 /// Checks a factor of the loss.

@@ -9,7 +9,7 @@ use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::decision::{LinearModel, check, check_c, columns, inputs};
+use super::decision::{LinearModel, check, check_c, columns, inputs, is_one_of_columns};
 use super::words::{Words, within_words};
 use solver::Problem;
 
@@ -62,6 +62,10 @@ impl Learner for Logistic {
         let problem =
             |rows: &Rows| Ok(Box::new(Problem::new(&inputs(rows)?, classes, self.c)?) as Box<dyn Relearns>);
         self.words.relearns(rows, problem).map(Some)
+    }
+
+    fn is_linear(&self, info: &Info) -> bool {
+        is_one_of_columns(info)
     }
 
     fn work(&self, info: &Info) -> Work {

@@ -1,13 +1,15 @@
 //! `pca_subspace`: an anomaly detector by what principal components leave over.
 
-use aconite_core::{Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Result, Seed, Work};
+use aconite_core::{
+    Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Result, Retraining, Seed, Work,
+};
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::decision::width;
-use super::subspace::{Subspace, check_settings, learn};
+use super::subspace::{Subspace, check_settings, learn, retraining};
 
 /// A detector of anomalies: what lies too far from the principal components of normal rows, by the Q-statistic.
 ///
@@ -119,6 +121,10 @@ impl Learner for PcaSubspace {
         let normal = data.info().normal_class(self.normal)?;
         let fit = |rows: &Tensor| self.subspace(rows, normal);
         Ok(Box::new(learn(data, normal, self.period, watch, fit)?))
+    }
+
+    fn retraining(&self, info: &Info) -> Result<Option<Retraining>> {
+        retraining(info, self.normal, self.period)
     }
 
     fn work(&self, info: &Info) -> Work {

@@ -3,7 +3,8 @@
 mod grid;
 
 use aconite_core::{
-    Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Result, Seed, Work, median_and_mad,
+    Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Result, Retraining, Seed, Work,
+    median_and_mad,
 };
 use aconite_grid::Kind;
 use schemars::JsonSchema;
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::decision::width;
-use super::subspace::{Subspace, check_settings, learn};
+use super::subspace::{Subspace, check_settings, learn, retraining};
 use grid::{Search, spatial_median};
 
 /// A detector of anomalies: what lies too far from components that maximise a robust spread, by a Laplace threshold.
@@ -101,6 +102,10 @@ impl Learner for RobustPca {
         let normal = data.info().normal_class(self.normal)?;
         let fit = |rows: &Tensor| self.subspace(rows, normal);
         Ok(Box::new(learn(data, normal, self.period, watch, fit)?))
+    }
+
+    fn retraining(&self, info: &Info) -> Result<Option<Retraining>> {
+        retraining(info, self.normal, self.period)
     }
 
     fn work(&self, info: &Info) -> Work {

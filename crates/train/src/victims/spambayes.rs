@@ -118,7 +118,7 @@ impl Spambayes {
         }
     }
 
-    fn cutoffs(&self, info: &Info) -> Result<Cutoffs> {
+    fn cuts(&self, info: &Info) -> Result<Cutoffs> {
         let class = Class::find(self.spam.as_ref(), "spam", "spam", info)?;
         let ham = match self.preset {
             Preset::Authors => 0.2,
@@ -132,7 +132,7 @@ impl Spambayes {
     }
 
     fn filter(&self, info: &Info, lexicon: Lexicon, counts: Counts) -> Result<Box<dyn Model>> {
-        let cutoffs = self.cutoffs(info)?;
+        let cutoffs = self.cuts(info)?;
         Ok(Box::new(Filter::new(lexicon, counts, self.constants(), self.limits(), cutoffs, self.features)))
     }
 }
@@ -140,7 +140,7 @@ impl Spambayes {
 impl Learner for Spambayes {
     fn check(&self, info: &Info) -> Result<()> {
         check_two(info)?;
-        let cutoffs = self.cutoffs(info)?;
+        let cutoffs = self.cuts(info)?;
         let constants = self.constants();
         let share = |key: &str, value: f64, most: f64| match (0.0..=most).contains(&value) {
             true => Ok(()),
@@ -179,7 +179,7 @@ impl Learner for Spambayes {
     fn fit(&self, data: &Dataset, _: Seed, watch: &mut dyn Observer) -> Result<Box<dyn Model>> {
         let documents = checked(self, data)?;
         let info = data.info();
-        let spam = self.cutoffs(&info)?.class;
+        let spam = self.cuts(&info)?.class;
         let (mut lexicon, mut counts) = (Lexicon::new(), Counts::default());
         let sets = sets(documents, self.limits(), &mut lexicon);
         for (row, (set, &label)) in sets.iter().zip(data.labels()).enumerate() {
@@ -192,14 +192,14 @@ impl Learner for Spambayes {
 
     fn samples(&self, data: &Dataset) -> Result<Option<Box<dyn Samples>>> {
         let documents = checked(self, data)?;
-        let spam = self.cutoffs(&data.info())?.class;
+        let spam = self.cuts(&data.info())?.class;
         let sets = sets(documents, self.limits(), &mut Lexicon::new());
         let labels = data.labels().iter().map(|&label| label == spam).collect();
         Ok(Some(Box::new(Read { trials: Trials::new(sets, labels, self.constants()), spam })))
     }
 
-    fn cuts(&self) -> bool {
-        true
+    fn cutoffs(&self, info: &Info) -> Result<Option<Cutoffs>> {
+        self.cuts(info).map(Some)
     }
 
     fn work(&self, _: &Info) -> Work {

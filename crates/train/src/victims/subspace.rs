@@ -1,6 +1,6 @@
 //! Detectors by distance from a normal subspace: the model, and how it is learnt anew from period to period.
 
-use aconite_core::{Dataset, Error, Info, Model, NamedTensors, Observer, Result, Rows};
+use aconite_core::{Dataset, Error, Info, Model, NamedTensors, Observer, Result, Retraining, Rows};
 use tch::{Kind, Tensor};
 
 use super::anomaly::{check, check_rows, numbers, scores};
@@ -94,6 +94,16 @@ pub(super) fn check_settings(
         Some(period) => check_rows(Some("period"), period as usize, rows).map(|()| normal),
         None => check_rows(None, 3, rows).map(|()| normal),
     }
+}
+
+/// The periods of a detector with these settings.
+pub(super) fn retraining(
+    info: &Info,
+    normal: Option<usize>,
+    period: Option<u32>,
+) -> Result<Option<Retraining>> {
+    let normal = info.normal_class(normal)?;
+    Ok(period.map(|period| Retraining { period, normal }))
 }
 
 /// Learns the rows labelled normal: all at once, or period by period, each time from what the last detector let pass.

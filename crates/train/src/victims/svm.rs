@@ -10,7 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tch::{Kind as Number, Tensor};
 
-use super::decision::{LinearModel, check, check_c, columns, in_slices, inputs, stored, width};
+use super::decision::{
+    LinearModel, check, check_c, columns, in_slices, inputs, is_one_of_columns, stored, width,
+};
 use super::words::{Words, within_words};
 use solver::{Space, State, solve};
 
@@ -135,6 +137,10 @@ impl Learner for Svm {
         self.check_rows(rows.len())?;
         let machines = |rows: &Rows| Ok(Box::new(self.machines(rows, classes)?) as Box<dyn Relearns>);
         self.words.relearns(rows, machines).map(Some)
+    }
+
+    fn is_linear(&self, info: &Info) -> bool {
+        self.kernel == Kernel::Linear && is_one_of_columns(info)
     }
 
     fn work(&self, info: &Info) -> Work {

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use aconite_core::{Attack, Dataset, Learner, Poison, Poisoned, Rate, Seed, Silent, Table, metrics};
+use aconite_core::{
+    Attack, Dataset, Learner, Poison, Poisoned, Rate, Retraining, Seed, Silent, Table, metrics,
+};
 use aconite_data::{Places, Source, traffic::Traffic};
 use aconite_log_poisoning::boiling_frog::BoilingFrog;
 use aconite_log_poisoning::chaff::{Chaff, Form, Informed};
@@ -89,6 +91,13 @@ fn the_frog_is_boiled_in_the_last_weeks() {
     let key = |frog: BoilingFrog| frog.check(&clean.info()).unwrap_err().setting.unwrap_or_default();
     assert_eq!(key(BoilingFrog { weeks: 5, ..frog.clone() }), "weeks");
     assert_eq!(key(BoilingFrog { period: 0, ..frog.clone() }), "period");
+    assert_eq!(key(BoilingFrog { rate: rate(0.09), ..frog.clone() }), "rate");
+    let of_no_row = |weeks, share| BoilingFrog { weeks, rate: rate(share), ..frog.clone() };
+    assert!(
+        of_no_row(3, 0.0).check(&clean.info()).is_ok() && of_no_row(0, 0.09).check(&clean.info()).is_ok()
+    );
+    assert_eq!(frog.timed_by(&clean.info()).unwrap(), Some(Retraining { period: 10, normal: 0 }));
+    assert_eq!(of_no_row(0, 0.4).timed_by(&clean.info()).unwrap(), None);
     assert_eq!(key(BoilingFrog { growth: 0.5, ..frog.clone() }), "growth");
     assert_eq!(key(BoilingFrog { growth: 10.0, strength: 1e5, ..frog.clone() }), "growth");
     assert_eq!(key(BoilingFrog { strength: -1.0, ..frog }), "strength");

@@ -1,4 +1,4 @@
-use aconite_core::{FromOwn, Seed};
+use aconite_core::{Attack, Seed, UpdateAttack};
 use aconite_model_poisoning::Knowledge;
 use aconite_model_poisoning::fang_krum::FangKrum;
 use aconite_model_poisoning::fang_trim::{FangTrim, Of, Rule};
@@ -64,7 +64,21 @@ fn coordinates_go_beyond_the_honest_ones() {
 
 #[test]
 fn partial_knowledge_is_of_their_own_updates_alone() {
-    assert!(!FromOwn::looks_around(&FangTrim::default()) && !FromOwn::looks_around(&FangKrum::default()));
+    let attacks = |knowledge| -> [Box<dyn Attack>; 2] {
+        [
+            Box::new(FangTrim { knowledge, ..FangTrim::default() }),
+            Box::new(FangKrum { knowledge, ..FangKrum::default() }),
+        ]
+    };
+    for attack in attacks(Knowledge::Partial) {
+        assert!(
+            matches!(attack.updates(), Some(UpdateAttack::Own(own)) if !own.looks_around()),
+            "{attack:?}"
+        );
+    }
+    for attack in attacks(Knowledge::Full) {
+        assert!(matches!(attack.updates(), Some(UpdateAttack::All(_))), "{attack:?}");
+    }
 }
 
 #[test]

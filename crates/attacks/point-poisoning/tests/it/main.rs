@@ -1,9 +1,12 @@
 //! Tests of the attacks that add crafted points.
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
 
+mod by_hand;
+
 use aconite_core::{Attack, Dataset, Learner, Poisoned, Rate, Scene, Seed, Silent, metrics};
 use aconite_data::{Places, Source, breast_cancer::BreastCancer};
 use aconite_point_poisoning::min_max_svm::MinMaxSvm;
+use aconite_train::victims::logistic::Logistic;
 use aconite_train::victims::svm::{Kernel, Svm};
 
 #[test]
@@ -49,4 +52,7 @@ fn what_does_not_fit_is_named() {
     let scene = Scene { victim: Some(&kernel), ..Scene::new(&split.train, Seed(0)) };
     let error = MinMaxSvm::default().craft(&scene, &mut Silent).unwrap_err();
     assert!(error.message.contains("not linear"), "{error}");
+    // The same is known before anything is trained.
+    assert!(MinMaxSvm::default().needs().linear && !kernel.is_linear(&info));
+    assert!(Svm::default().is_linear(&info) && Logistic::default().is_linear(&info));
 }

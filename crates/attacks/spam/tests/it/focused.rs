@@ -68,6 +68,14 @@ fn every_message_has_the_head_of_another_spam() {
     let spam: BTreeSet<String> = (4..7).map(|row| format!("Subject: subject{row}")).collect();
     assert_eq!(subjects, spam);
     assert_eq!(words(poison, 0), words(poison, 2));
+    // More letters than spam: the heads come again in their order, and a letter is kept once.
+    let many = &craft(&Focused { rate: Rate::literal(0.5), ..attack(1.0, 1) }, true, 1)[0];
+    let letters = added(many).rows.documents().unwrap();
+    assert_eq!(letters.len(), 7);
+    for row in 0..7 {
+        assert_eq!(document(added(many), row), document(added(poison), row % 3));
+        assert_eq!(letters.bytes(row).as_ptr(), letters.bytes(row % 3).as_ptr());
+    }
     let target = mail().rows().documents().unwrap().text(poison.target.unwrap().row).into_owned();
     assert!(words(poison, 0).iter().all(|word| target.contains(word)));
 }

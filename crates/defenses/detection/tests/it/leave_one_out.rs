@@ -103,6 +103,7 @@ fn it_reads_texts_alone_and_declares_its_clean_samples() {
         assert_eq!(detector.check(&info).unwrap_err().setting.as_deref(), Some(key));
     };
     fails(LeaveOneOut { span: 0, ..LeaveOneOut::default() }, "span");
+    fails(LeaveOneOut { most: 0, ..LeaveOneOut::default() }, "most");
     fails(LeaveOneOut { inputs: 0, ..LeaveOneOut::default() }, "inputs");
     fails(LeaveOneOut { frr: 1.0, ..LeaveOneOut::default() }, "frr");
     fails(LeaveOneOut { clean: Rate::literal(0.01), ..LeaveOneOut::default() }, "clean");

@@ -85,6 +85,50 @@ fn any_victim_can_be_tried() {
     assert!(gone(&verdict).len() <= 2, "{:?}", verdict.scores);
 }
 
+// The mean over the draws that a row is not in, by its definition.
+#[test]
+fn a_row_that_is_drawn_is_not_judged_by_that_draw() {
+    let values: Vec<f32> = (0..16).map(|i| if i % 2 == 0 { -1.0 } else { 1.0 } + i as f32 * 0.1).collect();
+    let mut labels: Vec<usize> = (0..16).map(|i| i % 2).collect();
+    (labels[4], labels[5]) = (1, 0);
+    let data = table(&values, &labels);
+    let learner = Logistic { c: 100.0, ..Logistic::default() };
+    let roni = |train, validate| Roni {
+        train,
+        validate,
+        draws: 4,
+        threshold: 1e9,
+        trusted: Rate::literal(0.0),
+        class: None,
+    };
+    let ours = judge(&roni(4, 8), &learner, &data, None, 3).scores;
+    let (mut sums, mut counts) = (vec![0.0; 16], vec![0; 16]);
+    for draw in 0..4 {
+        let (mut learnt, mut judged) = (Vec::new(), Vec::new());
+        for class in 0..2 {
+            let seed = Seed(3).derive("draws").derive(&draw.to_string()).derive(&class.to_string());
+            let drawn = seed.shuffled(&data.rows_of(class));
+            learnt.extend(&drawn[..2]);
+            judged.extend(&drawn[2..6]);
+        }
+        let right = |learnt: &[usize]| {
+            let model = learner.fit(&data.select(learnt).unwrap(), Seed(0), &mut Silent).unwrap();
+            let judged = data.select(&judged).unwrap();
+            let read = model.predict(judged.rows()).unwrap();
+            read.iter().zip(judged.labels()).filter(|(read, label)| read == label).count() as f64
+        };
+        for row in (0..16).filter(|row| !learnt.contains(row) && !judged.contains(row)) {
+            sums[row] += right(&learnt) - right(&[&learnt[..], &[row]].concat());
+            counts[row] += 1;
+        }
+    }
+    let wanted: Vec<f64> = sums.iter().zip(&counts).map(|(sum, &n)| sum / f64::from(n.max(1))).collect();
+    assert_eq!(ours, wanted);
+    assert!(wanted.iter().any(|&score| score != 0.0) && counts.iter().any(|&n| n > 0 && n < 4), "{wanted:?}");
+    // Where every draw takes all rows, nothing is known of any.
+    assert_eq!(judge(&roni(4, 12), &learner, &data, None, 3).scores, [0.0; 16]);
+}
+
 #[test]
 fn what_does_not_fit_is_named() {
     let split = split();

@@ -7,7 +7,7 @@ use aconite_core::{Dataset, Evidence, Knowledge, Role, Seed, Table, Told};
 use aconite_grid::Error;
 use tch::Kind;
 
-use super::{Audit, always_flags, class_rate, no_filter, told};
+use super::{Audit, always_flags, class_rate, needs_no_clean, no_filter, told};
 use crate::cli;
 use crate::{families, tensors};
 
@@ -64,6 +64,7 @@ pub(super) fn audit(file: &Path, args: &cli::Audit) -> Result<Audit, Error> {
     };
     defense.check(&data.info()).map_err(said)?;
     let Role::Filter(filter) = defense.role() else { return Err(no_filter(&args.defense)) };
+    needs_no_clean(&settings, filter)?;
     let declared = defense.knowledge();
     let rate = class_rate(&data.info(), args.poison_rate);
     let facts = Told {

@@ -62,6 +62,7 @@ fn train_and_filter(args: &cli::Audit) -> Result<Audit> {
     let (Some(filter), Role::Filter(kind)) = (cell.and_then(|c| c.filter()), defense.role()) else {
         return Err(no_filter(&args.defense).into());
     };
+    needs_no_clean(&settings["defense"], kind)?;
     let plan = prepared.plan.upto(&[filter]);
     compute::compute(&plan, &store, 1)?;
     let mut shop = Workshop::new(store);
@@ -88,6 +89,22 @@ fn reads(filter: &dyn aconite_core::Filter) -> bool {
 fn no_filter(kind: &str) -> Error {
     Error::new(format!("{kind} cannot audit data: it is no filter, or it needs to know the truth"))
         .hint("aconite list defenses; spectral_signatures and deep_knn are filters")
+}
+
+/// Refuses a filter that must be given clean rows: which of a user's rows are clean is what an audit is to find out.
+/// `settings` are the filter's.
+fn needs_no_clean(settings: &serde_json::Value, filter: &dyn aconite_core::Filter) -> Result<(), Error> {
+    if filter.clean().get() <= 0.0 {
+        return Ok(());
+    }
+    let kind = settings["kind"].as_str().unwrap_or_default();
+    let error = Error::new(format!(
+        "{kind} trusts a share of the rows to be clean, and nobody knows which of these are"
+    ));
+    Err(match settings.get("trusted") {
+        Some(_) => error.hint("--set defense.trusted=0"),
+        None => error.hint("choose a filter that needs no clean samples, like deep_knn"),
+    })
 }
 
 /// The largest share of a class's rows that are poisoned if `rate` of all rows are, all of them in a class of
