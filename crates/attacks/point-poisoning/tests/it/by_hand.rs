@@ -1,7 +1,7 @@
 //! The hardest point of a victim whose weights are known.
 
-use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aconite_core::{
     Attack, Dataset, Info, Learner, Model, NamedTensors, Observer, Poison, Rate, Result, Rows, Scene, Seed,
@@ -14,7 +14,7 @@ use tch::Tensor;
 struct Fixed {
     weight: [f64; 2],
     bias: f64,
-    fits: Cell<usize>,
+    fits: AtomicUsize,
 }
 
 struct Line(NamedTensors);
@@ -25,7 +25,7 @@ impl Learner for Fixed {
     }
 
     fn fit(&self, _: &Dataset, _: Seed, _: &mut dyn Observer) -> Result<Box<dyn Model>> {
-        self.fits.set(self.fits.get() + 1);
+        self.fits.fetch_add(1, Ordering::Relaxed);
         let tensors =
             [("weight", Tensor::from_slice(&self.weight)), ("bias", Tensor::from_slice(&[self.bias]))];
         Ok(Box::new(Line(tensors.map(|(name, tensor)| (name.to_owned(), tensor)).into())))
@@ -65,12 +65,12 @@ fn data() -> Dataset {
 /// The added rows and labels of so many points, and how often the victim was trained for them.
 fn crafted(weight: [f64; 2], bias: f64, rate: f64, copies: u32) -> (Vec<f32>, Vec<usize>, usize) {
     aconite_train::set_threads(1);
-    let (data, victim) = (data(), Fixed { weight, bias, fits: Cell::new(0) });
+    let (data, victim) = (data(), Fixed { weight, bias, fits: AtomicUsize::new(0) });
     let attack = MinMaxSvm { rate: Rate::literal(rate), quantile: Rate::literal(1.0), copies };
     let scene = Scene { victim: Some(&victim), ..Scene::new(&data, Seed(0)) };
     let Poison { added, .. } = attack.craft(&scene, &mut Silent).unwrap().remove(0);
     let added = added.unwrap();
-    (added.rows.table().unwrap().values().to_vec(), added.labels, victim.fits.get())
+    (added.rows.table().unwrap().values().to_vec(), added.labels, victim.fits.into_inner())
 }
 
 // 1 − y(⟨w, x⟩ + b) at its largest, y = −1 for class 0 and 1 for class 1.
