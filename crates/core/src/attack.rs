@@ -45,6 +45,11 @@ pub trait Attack: Debug + Send + Sync {
         Ok(None)
     }
 
+    /// How many rows it poisons or adds, for an attack that counts them otherwise than as ⌊rate · n⌋ of n rows.
+    fn rows(&self, _info: &Info) -> Option<usize> {
+        None
+    }
+
     /// How many times it is tried in a cell, each time with poison and a victim of its own; at least 1.
     fn trials(&self) -> usize {
         1

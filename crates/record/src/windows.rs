@@ -84,7 +84,10 @@ impl Windows {
             ("poisons", when(self.attack.is_some(), sum(|w| w.poisons as f64))),
             ("alarms", when(watched, count(alarmed.len()))),
             ("false_alarms", when(watched, count(alarmed.iter().filter(|&&w| w < from).count()))),
-            ("late_alarms", when(watched && self.attack.is_some(), count(alarmed.iter().filter(late).count()))),
+            (
+                "late_alarms",
+                when(watched && self.attack.is_some(), count(alarmed.iter().filter(late).count())),
+            ),
             ("detected", when(watched && self.attack.is_some(), f64::from(u8::from(first.is_some())))),
             ("time_to_detection", first.map(|window| count(window - from))),
             ("clean_accuracy_worst", since().reduce(f64::min)),
@@ -173,7 +176,10 @@ mod tests {
         let all = stream();
         let get = |name: &str| all.metrics().into_iter().find(|(n, _)| *n == name).map(|(_, value)| value);
         // The attack is on in windows 2 and 3; the alarms are in window 1 before it and in 4 and 5 after it.
-        assert_eq!((get("alarms"), get("false_alarms"), get("late_alarms")), (Some(3.0), Some(1.0), Some(2.0)));
+        assert_eq!(
+            (get("alarms"), get("false_alarms"), get("late_alarms")),
+            (Some(3.0), Some(1.0), Some(2.0))
+        );
         assert_eq!((get("detected"), get("time_to_detection")), (Some(0.0), None));
         assert_eq!(get("class_accuracy_worst"), Some(0.6 - 0.1));
         assert_eq!((get("clean_accuracy_worst"), get("attack_success_best")), (Some(0.6), Some(0.5)));

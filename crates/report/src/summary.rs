@@ -185,7 +185,8 @@ pub(crate) fn settings_beside(row: &CellRow, path: &str) -> String {
     let pointer = |path: &str| format!("/{}", path.replace('.', "/"));
     let (table, key) = path.rsplit_once('.').unwrap_or(("", path));
     for (table, key) in [(table, key), ("", "seed"), ("", "seeds")] {
-        let table = if table.is_empty() { Some(&mut settings) } else { settings.pointer_mut(&pointer(table)) };
+        let table =
+            if table.is_empty() { Some(&mut settings) } else { settings.pointer_mut(&pointer(table)) };
         if let Some(table) = table.and_then(Value::as_object_mut) {
             table.remove(key);
         }

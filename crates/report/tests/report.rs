@@ -130,7 +130,8 @@ fn what_becomes_of_ham_and_spam_has_figures_where_it_is_told() {
     let dir = folder();
     let attacks = [0.01, 0.02, 0.1].map(|r| json!({"kind": "dictionary", "rate": r})).to_vec();
     let mut rows = support::rows(&Plan { attacks, ..Plan::small() });
-    let ham = |names: &[String]| ["-ham", "-spam"].map(|end| names.contains(&format!("figures/rate{end}.svg")));
+    let ham =
+        |names: &[String]| ["-ham", "-spam"].map(|end| names.contains(&format!("figures/rate{end}.svg")));
     support::write_cells(dir.path(), &rows);
     assert_eq!(ham(&names(&drawn(dir.path()))), [false, false]);
     for row in &mut rows {

@@ -83,7 +83,7 @@ pub(crate) fn check(
         check_training(stream, learner, info, &counts)?;
         if attacked {
             check_poison(stream, attack, info, &counts)?;
-            check_rate(stream, &settings["attack"], &counts)?;
+            check_rate(stream, attack, (info, &settings["attack"]), &counts)?;
         }
     }
     for defense in defenses {
@@ -173,14 +173,21 @@ fn check_poison(
 
 /// Refuses a rate above 0 that is less than one row of every window: whatever rows the attack takes its share of, there
 /// are no more.
-fn check_rate(stream: &Streamed, attack: &Value, counts: &[Vec<usize>]) -> Result<(), Refusal> {
-    let Some(given) = attack["rate"].as_f64().filter(|&rate| rate > 0.0) else { return Ok(()) };
+fn check_rate(
+    stream: &Streamed,
+    attack: &dyn Attack,
+    (info, given): (&Info, &Value),
+    counts: &[Vec<usize>],
+) -> Result<(), Refusal> {
+    let Some(given) = given["rate"].as_f64().filter(|&rate| rate > 0.0) else { return Ok(()) };
     let Ok(rate) = Rate::try_from(given) else { return Ok(()) };
     let attacked = counts.iter().enumerate().filter(|(w, _)| stream.common.attacked(*w));
-    let most = attacked.map(|(_, rows)| rows.iter().sum::<usize>()).max().unwrap_or(0);
-    match rate.count(most) {
+    let infos = attacked.map(|(_, rows)| Info { rows: rows.clone(), ..info.clone() });
+    let Some(most) = infos.max_by_key(Info::total) else { return Ok(()) };
+    match attack.rows(&most).unwrap_or_else(|| rate.count(most.total())) {
         0 => {
-            let message = format!("{given} of a window of {most} rows is no row, and so in every window");
+            let message =
+                format!("{given} of a window of {} rows is no row, and so in every window", most.total());
             Err(("attack", Error::at("rate", message).hint("raise it, or take fewer windows")))
         }
         _ => Ok(()),

@@ -142,10 +142,18 @@ impl Common {
             let mut calm = self.reference..=self.reference + self.calibrate;
             if let Some(window) = calm.find(|&window| attacked && self.attacked(window)) {
                 let (key, taken, hint) = match window == self.reference {
-                    true => ("reference", "the reference of", "set it before attack_from, or state a threshold"),
+                    true => {
+                        ("reference", "the reference of", "set it before attack_from, or state a threshold")
+                    }
                     false => ("calibrate", "taken for calm by", "lower calibrate, or state a threshold"),
                 };
-                let message = format!("window {window} is attacked, and is {taken} a monitor that is calibrated");
+                let message = format!(
+                    "window {window} is attacked, and is {taken} a monitor that is calibrated against window {} in \
+                     windows {} to {}",
+                    self.reference,
+                    self.reference + 1,
+                    self.reference + self.calibrate
+                );
                 return Err(Error::at(key, message).hint(hint));
             }
         }

@@ -57,6 +57,10 @@ impl Attack for Dictionary {
         self.list.as_deref().map_or(Ok(()), |path| list::of_file(path).map(drop))
     }
 
+    fn rows(&self, info: &Info) -> Option<usize> {
+        letters(self.rate, info.total()).ok()
+    }
+
     fn content(&self) -> Result<Option<String>> {
         list::content(self.list.as_deref())
     }

@@ -77,7 +77,8 @@ mod tests {
             inputs: Vec::new(),
         };
         let kept = Kept { store: &store, stage: &stage, word: "window", steps: 10 };
-        let tensors = |n: i64| NamedTensors::from([("w".to_owned(), Tensor::zeros([n], tch::kind::FLOAT_CPU))]);
+        let tensors =
+            |n: i64| NamedTensors::from([("w".to_owned(), Tensor::zeros([n], tch::kind::FLOAT_CPU))]);
         for step in [2, 4, 6] {
             // The one before step 6 decodes and has another shape.
             kept.keep(step, json!({ "step": step }), &tensors(if step == 6 { 3 } else { 2 })).unwrap();

@@ -42,8 +42,7 @@ pub(super) fn compute(
     };
     let exam = Exam::new(stage, &split, attack.as_deref())?;
     let kept = Kept { store: &shop.store, stage, word: "window", steps: settings.common.windows };
-    let (from, rows) =
-        kept.latest(|window, output, tensors| state(window, output, tensors, &stream)).unzip();
+    let (from, rows) = kept.latest(|window, output, tensors| state(window, output, tensors, &stream)).unzip();
     let policy = stage.settings["stream"]["policy"]["kind"].as_str().unwrap_or_default();
     let mut diary = Diary { rows: rows.unwrap_or_default(), exam: &exam, kept: &kept, observer, policy };
     let model = stream.run(from, &mut diary)?;

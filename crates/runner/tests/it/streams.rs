@@ -163,7 +163,20 @@ fn what_does_not_fit_a_stream_is_refused() {
     let watched = of("every", "monitor = 'ks'\n[attack]\nkind = 'random_flip'\n");
     refused(&watched.replace("attack_from = 6", "attack_from = 4"), &["calibrate", "window 4 is attacked"]);
     // Less than one row of 95 in every window.
-    refused(&of("every", "[attack]\nkind = 'random_flip'\nrate = 0.01\n"), &["attack.rate", "window of 95 rows"]);
+    refused(
+        &of("every", "[attack]\nkind = 'random_flip'\nrate = 0.01\n"),
+        &["attack.rate", "window of 95 rows"],
+    );
+    // The dictionary's messages are added, and their number is rounded: 0.56 of one is one, 0.46 none.
+    let mails = |rate: f64| {
+        format!(
+            "[dataset]\nkind = 'sms_spam'\n[victim]\nkind = 'spambayes'\n[attack]\nkind = 'dictionary'\nrate = {rate}\n\
+             [stream]\nkind = 'every'\nwindows = 80\n"
+        )
+    };
+    sandbox.write("e.toml", &mails(0.0105));
+    sandbox.ok(&["check", "e.toml"]);
+    refused(&mails(0.0085), &["attack.rate", "is no row"]);
     // Enough normal rows on the whole, not in the first window; and in every window of a short span.
     let detector = "[dataset]\nkind = 'breast_cancer'\n[victim]\nkind = 'centroid'\nwindow = 50\n[stream]\nwindows = 10\n";
     refused(detector, &["victim.window", "after window 0"]);

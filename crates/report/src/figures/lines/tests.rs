@@ -48,7 +48,8 @@ fn badnets(size: u32) -> Value {
 
 #[test]
 fn tables_of_one_kind_are_lines_of_their_own() {
-    let chain = |share: f64| json!({"kind": "chain", "steps": [{"kind": "trim", "remove": share}, {"kind": "tune"}]});
+    let chain =
+        |share: f64| json!({"kind": "chain", "steps": [{"kind": "trim", "remove": share}, {"kind": "tune"}]});
     let none = json!({"kind": "none"});
     let names = |study: &Study| -> Vec<String> {
         let lines = lines(study, "train.epochs", "attack_success");

@@ -12,9 +12,8 @@ const READING: &str = "One curve a rule of the server, each panel an attack. How
 pub(crate) fn draw(study: &Study, album: &mut Album) -> Result<(), Error> {
     let federated = || study.points.iter().filter(|p| p.federated() && !p.done.is_empty());
     let varies = |point: &Point| {
-        federated().any(|p| {
-            p.context_without_share == point.context_without_share && p.malicious != point.malicious
-        })
+        federated()
+            .any(|p| p.context_without_share == point.context_without_share && p.malicious != point.malicious)
     };
     let facets = study.facets_by(&mut album.skipped, "share", |point| {
         (point.federated() && varies(point)).then_some(&point.context_without_share)
