@@ -1,4 +1,4 @@
-use std::cell::Cell;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aconite_core::{
     Attack, Dataset, Goal, Info, Learner, Model, NamedTensors, Needs, Observer, Poison, Rate, Result, Rows,
@@ -166,7 +166,7 @@ fn what_does_not_fit_is_refused() {
 
 /// A victim that learns the mean of each class, and counts how often it is trained.
 #[derive(Default)]
-struct Means(Cell<usize>);
+struct Means(AtomicUsize);
 
 struct Centres(Tensor);
 
@@ -176,7 +176,7 @@ impl Learner for Means {
     }
 
     fn fit(&self, data: &Dataset, _: Seed, _: &mut dyn Observer) -> Result<Box<dyn Model>> {
-        self.0.set(self.0.get() + 1);
+        self.0.fetch_add(1, Ordering::Relaxed);
         let values = data.rows().table()?.values();
         let mean = |class: usize| {
             let own: Vec<f32> = data.rows_of(class).into_iter().map(|row| values[row]).collect();
@@ -235,7 +235,7 @@ proptest! {
         prop_assert!(poison.rows.windows(2).all(|two| two[0] < two[1]));
         prop_assert!(poison.rows.iter().zip(&poison.labels).all(|(&row, &label)| labels[row] != label));
         // A training and a reading of every row cost n passes here.
-        prop_assert_eq!(attack.passes(&data.info(), n as f64), (victim.0.get() * n) as f64);
+        prop_assert_eq!(attack.passes(&data.info(), n as f64), (victim.0.load(Ordering::Relaxed) * n) as f64);
         prop_assert_eq!(craft(&attack, &data, &victim, Seed(seed)).unwrap(), poison);
     }
 }
