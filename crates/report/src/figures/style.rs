@@ -29,6 +29,9 @@ pub(crate) const HEADING: Type = Type::new(15.5, BLACK).bold();
 pub(crate) const TEXT: Type = Type::new(14.5, BLACK);
 pub(crate) const CAPTION: Type = Type::new(13.0, GREY);
 
+/// The end of a caption where a detector is drawn beside defenses that change the victim.
+pub(crate) const DETECTORS: &str = " A detector leaves the victim as it is; what it flags is in the table.";
+
 /// The colour of the i-th attack. After the palette's seven come darker ones, then lighter ones.
 pub(crate) fn ink(i: usize) -> Ink {
     const INKS: [Ink; 7] = [BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, Ink::rgb(0x33, 0x33, 0x33)];

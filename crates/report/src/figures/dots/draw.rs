@@ -140,6 +140,9 @@ pub(super) fn group(
             let told = SMALL.fit(&row.told(), columns.names);
             canvas.text((MARGIN + 14.0, y + ROW + 2.0), &told, SMALL, Align::Left);
         }
+        if let Some(flags) = row.flags() {
+            canvas.text((scale.from, y + ROW + 2.0), &flags, SMALL, Align::Left);
+        }
         canvas.text((columns.success, middle), &stat("attack_success", &row.success), TEXT, Align::Right);
         let accuracy = row.accuracy.map_or("–".into(), |s| stat("clean_accuracy", &s));
         canvas.text((columns.accuracy, middle), &accuracy, Type { ink: GREY, ..TEXT }, Align::Right);

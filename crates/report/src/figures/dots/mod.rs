@@ -9,7 +9,8 @@ use super::canvas::{Align, Canvas, Type};
 use super::style::*;
 use super::{Album, Figure};
 use crate::Error;
-use crate::format::{interval_words, told};
+use crate::format::{interval_words, percent, told};
+use crate::role::Role;
 use crate::stats::Stat;
 use crate::study::{Facet, Study};
 use crate::summary::Point;
@@ -50,12 +51,20 @@ impl Row<'_> {
     }
 
     fn height(&self) -> f64 {
-        if self.has_controls() || !self.told().is_empty() { TALL } else { ROW }
+        let second = self.has_controls() || !self.told().is_empty() || self.flags().is_some();
+        if second { TALL } else { ROW }
     }
 
     /// What the defense was told, if anything.
     fn told(&self) -> String {
         if self.point.knowledge.is_empty() { String::new() } else { told(&self.point.knowledge) }
+    }
+
+    /// What a detector of inputs flags, which is not to be seen in attack success.
+    fn flags(&self) -> Option<String> {
+        let share = |metric| self.point.stat(metric).map(|stat| percent(stat.mean));
+        let (triggered, clean) = (share("tpr")?, share("fpr")?);
+        Some(format!("flags {triggered} % of triggered inputs, {clean} % of clean ones"))
     }
 }
 
@@ -169,6 +178,9 @@ fn one_page(
     }
     if groups.iter().any(|g| g.1.iter().any(|r| r.point.availability())) {
         caption.push_str(" † availability attack: success = accuracy drop.");
+    }
+    if groups.iter().flat_map(|g| &g.1).any(|r| study.role(&r.point.defense) == Role::Detector) {
+        caption.push_str(DETECTORS);
     }
     y = foot(&mut canvas, &caption, y + 4.0, WIDTH);
     let reading = "Each row is a defense against the attack above it. The solid dot is the undefended victim; \

@@ -11,6 +11,7 @@ use crate::figures::canvas::{Align, Canvas, Type};
 use crate::figures::style::*;
 use crate::figures::{Album, Figure};
 use crate::format::{interval_words, number, percent};
+use crate::role::Role;
 use crate::stats::Stat;
 use crate::study::{Facet, Study};
 use crate::summary::Point;
@@ -122,7 +123,10 @@ fn one(study: &Study, facet: &Facet<'_>, album: &mut Album) -> Result<(), Error>
     let lines = ["accurate".to_owned(), "and safe".to_owned()];
     canvas.lines((right + 14.0, y.from - CORNER * plot / 2.0 - 10.0), &lines, words, Align::Left);
 
-    let caption = caption(&marks, twin.as_ref(), rate_varies, arrows);
+    let mut caption = caption(&marks, twin.as_ref(), rate_varies, arrows);
+    if marks.iter().any(|m| study.role(&m.point.defense) == Role::Detector) {
+        caption.push_str(DETECTORS);
+    }
     let height = foot(&mut canvas, &caption, top + plot + 58.0, WIDTH);
     let lines = match (marks.len() <= LINKED, rate_varies) {
         (false, _) => "",
