@@ -148,6 +148,8 @@ pub struct Needs {
     pub online: bool,
     /// A victim whose weights and bias can be read off its model: see [`Learner::is_linear`]. Not without `victim`.
     pub linear: bool,
+    /// A victim that tells its dual variables: see [`Learner::machine`]. Not without `victim`.
+    pub machine: bool,
     /// The test set, to draw the inputs from that are to be misread.
     pub targets: bool,
 }

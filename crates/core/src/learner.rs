@@ -80,6 +80,11 @@ pub trait Learner: Sync {
         false
     }
 
+    /// The support vector machine that it is on such data; `None` if it is none, or several.
+    fn machine(&self, _info: &Info) -> Option<&dyn Machine> {
+        None
+    }
+
     /// How it learns its rows anew from period to period; `None` if it learns them all at once.
     ///
     /// # Errors
@@ -150,6 +155,29 @@ pub trait Samples {
     /// # Errors
     /// As [`Learner::fit`] and [`Model::scores`]; a row does not exist.
     fn scores(&mut self, learnt: &[usize], judged: &[usize]) -> Result<Tensor>;
+}
+
+/// A support vector machine over a table with two classes.
+pub trait Machine {
+    /// What it makes of these rows: the model that [`Learner::fit`] gives, by its dual variables.
+    ///
+    /// # Errors
+    /// As [`Learner::fit`].
+    fn support(&self, data: &Dataset) -> Result<Support>;
+}
+
+/// A trained support vector machine: f(x) = Σᵢ yᵢαᵢK(xᵢ, x) + b over its training rows, yᵢ = 1 for class 1 and −1 for
+/// class 0.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Support {
+    /// αᵢ of every row, in [0, C].
+    pub alpha: Vec<f64>,
+    /// b.
+    pub bias: f64,
+    /// C, above 0.
+    pub c: f64,
+    /// γ, above 0, where K(x, z) is exp(−γ‖x − z‖²); where there is none it is x·z.
+    pub gamma: Option<f64>,
 }
 
 /// The periods of a detector that is retrained on each of them, in the order of its rows.

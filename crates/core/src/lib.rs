@@ -42,8 +42,8 @@ pub use federated::{
 };
 pub use goal::{AsrScope, Goal, LabelMap};
 pub use learner::{
-    Cutoffs, Followed, Learner, Model, NamedTensors, Observer, Online, Relearns, Retraining, Samples, Silent,
-    Sorted, Work, best_class, shared,
+    Cutoffs, Followed, Learner, Machine, Model, NamedTensors, Observer, Online, Relearns, Retraining,
+    Samples, Silent, Sorted, Support, Work, best_class, shared,
 };
 pub use network::{Mode, Network};
 pub use origin::Origins;

@@ -303,6 +303,14 @@ fn check_attack(
         let error = aconite_core::Error::new(message);
         return Err(("attack", error.hint("take svm with the linear kernel, or logistic")));
     }
+    if attack.needs().machine && learner.machine(info).is_none() {
+        let message = format!(
+            "{} needs a support vector machine of two classes, and this {} is none",
+            kind("attack"),
+            kind("victim")
+        );
+        return Err(("attack", aconite_core::Error::new(message).hint("set victim.kind = \"svm\"")));
+    }
     if let Some(timed) = attack.timed_by(info).map_err(|e| ("attack", e))? {
         let retraining = learner.retraining(info).map_err(|e| ("victim", e))?;
         check_retraining(timed, retraining, &kind("attack"), &kind("victim"))?;

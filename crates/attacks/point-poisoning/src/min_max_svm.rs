@@ -1,13 +1,14 @@
 //! `min_max_svm`: points that the trained victim finds hardest, one after another.
 
 use aconite_core::{
-    Added, Attack, Error, Goal, Info, NamedTensors, Needs, Observer, Poison, Poisoned, Rate, RateOf, Result,
-    RowKind, Scene, Seed, Silent, Table, Trigger, budget,
+    Attack, Error, Goal, Info, NamedTensors, Needs, Observer, Poison, Poisoned, Rate, RateOf, Result, Scene,
+    Seed, Silent, Trigger, budget,
 };
 use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::crafted;
 use crate::feasible::Feasible;
 
 /// Adds the points that a linear victim finds hardest, each found on the victim of those before it.
@@ -63,13 +64,7 @@ impl Attack for MinMaxSvm {
     }
 
     fn check(&self, info: &Info) -> Result<()> {
-        if !matches!(info.kind, RowKind::Table(_)) {
-            return Err(Error::new(format!("it adds rows of numbers, but the data set holds {}", info.kind)));
-        }
-        if info.rows.len() != 2 || info.rows.contains(&0) {
-            let message = format!("it needs two classes with rows, but they have {:?}", info.rows);
-            return Err(Error::new(message).hint("keep two of them: dataset.classes = [0, 1]"));
-        }
+        crafted::check(info)?;
         if self.quantile.get() <= 0.0 {
             return Err(Error::at("quantile", "a sphere that covers no row has no radius: above 0"));
         }
@@ -91,12 +86,8 @@ impl Attack for MinMaxSvm {
         let sets = [first?, second?];
         let count = self.rate.count(scene.clean.len());
         let (mut values, mut labels) = (Vec::new(), Vec::new());
-        let made = |values: &Vec<f32>, labels: &Vec<usize>| -> Result<Poison> {
-            let rows = Table::new(columns.clone(), values.clone())?.into();
-            Ok(Poison { added: Some(Added { rows, labels: labels.clone() }), ..Poison::default() })
-        };
         while labels.len() < count {
-            let poisoned = Poisoned::new(scene.clean, &made(&values, &labels)?)?;
+            let poisoned = Poisoned::new(scene.clean, &crafted::poison(columns, &values, &labels)?)?;
             let model = victim.fit(poisoned.data(), scene.seed.derive("victim"), &mut Silent)?;
             let (w, b) = linear(&model.tensors(), columns.len())?;
             let worst = |class: usize| {
@@ -114,7 +105,7 @@ impl Attack for MinMaxSvm {
             }
             watch.step(labels.len(), count);
         }
-        Ok(vec![made(&values, &labels)?])
+        Ok(vec![crafted::poison(columns, &values, &labels)?])
     }
 
     fn passes(&self, info: &Info, training: f64) -> f64 {

@@ -132,6 +132,8 @@ fn attacks_and_defenses_that_do_not_fit() {
         refused(&format!("{table}[defense]\nkind = '{kind}'"), &[kind, "e.toml:6:8"]);
     }
     let curved = format!("{table}kernel = 'rbf'\n[attack]\nkind = 'min_max_svm'");
+    let soft = format!("{table}[attack]\nkind = 'gradient_svm'").replace("'svm'", "'logistic'");
+    refused(&soft, &["gradient_svm", "support vector machine", "this logistic", "hint:"]);
     refused(&curved, &["min_max_svm", "linear", "e.toml:7:8", "hint:", "logistic"]);
 }
 

@@ -211,8 +211,9 @@ fn a_dictionary_harms_the_spam_filter_and_its_defenses_mend_it() {
         assert!(at("focused", "none", metric) > 0.4, "{metric}");
     }
     assert!(at("random_flip", "none", "spam_not_caught") > at("none", "none", "spam_not_caught"));
-    let l2 = at("dictionary", "l2", "recall");
-    assert!((0.0..=1.0).contains(&l2));
+    // 5 % of each class go: of the spam, of which the 264 dictionaries lie farthest from the mean, 46 dictionaries.
+    assert_eq!(at("dictionary", "l2", "removed"), 263.0); // 217 of the ham
+    assert_eq!((at("dictionary", "l2", "recall") * 264.0).round(), 46.0);
     assert!(std::fs::read_dir(sandbox.path("results/e/predictions")).unwrap().count() >= 20);
 
     // Other victims on the same texts, and what does not fit.

@@ -3,7 +3,8 @@
 mod solver;
 
 use aconite_core::{
-    Dataset, Error, Info, Learner, Model, NamedTensors, Observer, Relearns, Result, Rows, Seed, Work,
+    Dataset, Error, Info, Learner, Machine, Model, NamedTensors, Observer, Relearns, Result, Rows, Seed,
+    Support, Work,
 };
 use aconite_grid::Kind;
 use schemars::JsonSchema;
@@ -143,6 +144,10 @@ impl Learner for Svm {
         self.kernel == Kernel::Linear && is_one_of_columns(info)
     }
 
+    fn machine(&self, info: &Info) -> Option<&dyn Machine> {
+        is_one_of_columns(info).then_some(self)
+    }
+
     fn work(&self, info: &Info) -> Work {
         let inputs = self.words.width(info).unwrap_or(0) as f64;
         // All rows may become support vectors.
@@ -154,6 +159,21 @@ impl Learner for Svm {
 
     fn restore(&self, info: &Info, tensors: &NamedTensors) -> Result<Box<dyn Model>> {
         self.words.restore(info, tensors, |info| self.restored(info, tensors))
+    }
+}
+
+impl Machine for Svm {
+    fn support(&self, data: &Dataset) -> Result<Support> {
+        self.check_rows(data.len())?;
+        let mut machines = self.machines(data.rows(), data.num_classes())?;
+        machines.train(data.labels(), &mut aconite_core::Silent)?;
+        let gamma = machines.gaussian.map(|(_, gamma)| gamma);
+        match machines.last.pop().flatten() {
+            Some(State { alpha, bias, .. }) if machines.last.is_empty() => {
+                Ok(Support { alpha, bias, c: self.c, gamma })
+            }
+            _ => Err(Error::new("it is one machine per class, not one of two classes")),
+        }
     }
 }
 

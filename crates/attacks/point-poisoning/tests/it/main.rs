@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests are tests
 
 mod by_hand;
+mod gradient_svm;
 
 use aconite_core::{Attack, Dataset, Learner, Poisoned, Rate, Scene, Seed, Silent, metrics};
 use aconite_data::{Places, Source, breast_cancer::BreastCancer};

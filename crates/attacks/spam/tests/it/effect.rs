@@ -42,11 +42,20 @@ fn one_dictionary_in_a_hundred_messages_makes_the_filter_useless() {
         let hurt = sorted(fit(&filter, poisoned.data()).as_ref(), &split.test);
         assert!(hurt[0] > least && hurt[1] > 0.9, "{hurt:?}");
     }
-    // Words that are counted, and a prior of classes: naive Bayes, seen 0.983 clean, keeps more of its accuracy.
-    let bayes = fit(&NaiveBayes::default(), &split.train);
-    let accuracy =
-        metrics::accuracy(&bayes.predict(split.test.rows()).unwrap(), split.test.labels()).unwrap();
-    assert!(accuracy > 0.96, "{accuracy}");
+    // Naive Bayes reads ham as before, but lets spam through. Seen: 0.940 of the spam caught, 0.698 under the dictionary;
+    // 0.994 and 0.987 of the ham delivered.
+    let poison = Dictionary::default().craft(&scene, &mut Silent).unwrap().remove(0);
+    let poisoned = Poisoned::new(&split.train, &poison).unwrap();
+    let shares = [&split.train, poisoned.data()].map(|data| {
+        let bayes = fit(&NaiveBayes::default(), data);
+        let read = bayes.predict(split.test.rows()).unwrap();
+        metrics::class_accuracy(&read, split.test.labels(), 2)
+            .into_iter()
+            .map(Option::unwrap)
+            .collect::<Vec<_>>()
+    });
+    assert!(shares[0][1] > 0.9 && shares[1][1] < shares[0][1] - 0.1, "{shares:?}");
+    assert!(shares[1][0] > 0.97, "{shares:?}");
 }
 
 // Seen: the ham's mean score is 0.13 clean, 0.79 at p = 0.3 and 1.00 at p = 1, 10 targets.
