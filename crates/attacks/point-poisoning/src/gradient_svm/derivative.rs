@@ -151,6 +151,9 @@ mod tests {
         (Dataset::new(Table::new(columns, values).unwrap(), labels, names).unwrap(), signs)
     }
 
+    /// Kernel, C, the point, its label; the loss and its derivative.
+    type Case = (Kernel, f64, [f32; 3], usize, f64, [f64; 3]);
+
     // scikit-learn 1.9, NumPy 2.4:
     // def data(n, k):
     //     i, j = np.arange(n)[:, None], np.arange(3)[None]
@@ -180,7 +183,7 @@ mod tests {
         let (others, signs) = data(16, 9.0, None);
         let others = points(&others, &(0..16).collect::<Vec<_>>()).unwrap();
         // The point is an error vector, a margin vector, or neither, in turns.
-        let golden: [(Kernel, f64, [f32; 3], usize, f64, [f64; 3]); 5] = [
+        let golden: [Case; 5] = [
             (
                 Kernel::Linear,
                 1.0,
