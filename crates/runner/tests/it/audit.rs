@@ -97,8 +97,9 @@ fn no_share_of_a_users_rows_is_taken_for_clean() {
     assert_eq!(ran.code, Some(2), "{}", ran.err);
     assert!(ran.err.contains("roni trusts") && ran.err.contains("defense.trusted=0"), "{}", ran.err);
     let ran = sandbox.ok(&[&args[..], &sizes, &set("defense.trusted=0")].concat());
-    // A fifth of the file's rows are the test set's.
+    // A fifth of the file's rows are the test set's, and that is said.
     assert_eq!(sandbox.rows("audit/scores.csv").len(), 80);
+    assert!(ran.err.contains("20 more rows are not scored"), "{}", ran.err);
     assert!(!ran.err.contains("clean_samples"), "{}", ran.err);
 }
 

@@ -85,5 +85,6 @@ pub(super) fn audit(file: &Path, args: &cli::Audit) -> Result<Audit, Error> {
         told: told(defense.as_ref(), &data.info(), args),
         always_flags: always_flags(defense.as_ref()),
         data,
+        set_aside: 0,
     })
 }

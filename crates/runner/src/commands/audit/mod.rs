@@ -17,6 +17,8 @@ use crate::{Exit, families};
 /// What was scored, and how.
 struct Audit {
     data: Dataset,
+    /// Rows that are set aside for testing, and not scored.
+    set_aside: usize,
     verdict: Verdict,
     /// The filter's kind.
     defense: String,
@@ -68,7 +70,8 @@ fn train_and_filter(args: &cli::Audit) -> Result<Audit> {
     let mut shop = Workshop::new(store);
     let stage = &prepared.plan.stages[filter];
     let read = |e: crate::stages::Failure| Error::new(e.to_string());
-    let data = shop.split(stage).map_err(read)?.train.clone();
+    let split = shop.split(stage).map_err(read)?;
+    let (data, set_aside) = (split.train.clone(), split.test.len());
     let verdict = read_verdict(&shop.entry(&stage.key).map_err(read)?).map_err(read)?;
     let victim = settings["victim"]["kind"].as_str().unwrap_or_default().to_owned();
     Ok(Audit {
@@ -77,6 +80,7 @@ fn train_and_filter(args: &cli::Audit) -> Result<Audit> {
         seen_by: reads(kind).then(|| format!("a {victim} trained on these rows")),
         defense: args.defense.clone(),
         data,
+        set_aside,
         verdict,
     })
 }

@@ -98,6 +98,14 @@ fn words(audit: &Audit) -> String {
     let share = 100.0 * flagged as f64 / n as f64;
     let mut text = format!("# Audit with {}\n\n", audit.defense);
     let _ = writeln!(text, "{flagged} of {n} rows ({share:.1} %) are flagged.\n");
+    if audit.set_aside > 0 {
+        let _ = writeln!(
+            text,
+            "{} more rows are not scored: they are the test set. Where it is drawn, `--set dataset.test_share=0.01` makes it \
+             smaller, and another `dataset.split_seed` draws other rows.\n",
+            audit.set_aside
+        );
+    }
     match &audit.seen_by {
         Some(who) => {
             let _ = writeln!(text, "The filter looked at the features of {who}.\n");
