@@ -48,7 +48,7 @@ pub use learner::{
 pub use network::{Mode, Network};
 pub use origin::Origins;
 pub use poisoned::{Added, Poison, Poisoned, Target, Truth};
-pub use rate::{Rate, RateOf, budget};
+pub use rate::{Rate, RateOf, budget, held_out};
 pub use relabel::{Chosen, Labels, Relabel};
 pub use removal::{MAD_SCALE, Removal, median_and_mad, median_and_mad_in};
 pub use rows::{Documents, Images, RowKind, Rows, Shape, Table};

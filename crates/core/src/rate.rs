@@ -76,6 +76,20 @@ pub enum RateOf {
     TargetClass,
 }
 
+/// The number of `n` rows that the setting `validation` holds out of a training.
+///
+/// # Errors
+/// It is none or all of them.
+pub fn held_out(validation: Rate, n: usize) -> Result<usize> {
+    match validation.count(n) {
+        held if held == 0 || held == n => Err(Error::at(
+            "validation",
+            format!("{} of {n} rows are {held} rows: some, but not all, are needed", validation.get()),
+        )),
+        held => Ok(held),
+    }
+}
+
 /// The exact number of rows that `rate` of `of` stands for, checked against the `eligible` rows. It needs the
 /// class sizes only, so that an attack's `check` and its `poison` ask the same question.
 ///

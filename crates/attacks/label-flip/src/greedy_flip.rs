@@ -2,7 +2,7 @@
 
 use aconite_core::{
     Attack, Dataset, Error, Goal, Info, Learner, Model, Needs, Observer, Poison, Rate, RateOf, Relearns,
-    Result, Scene, Seed, Silent, Trigger, budget,
+    Result, Scene, Seed, Silent, Trigger, budget, held_out,
 };
 use aconite_grid::Kind;
 use schemars::JsonSchema;
@@ -102,14 +102,8 @@ impl GreedyFlip {
         if info.classes.len() < 2 {
             return Err(Error::new("labels cannot be flipped: the data set has a single class"));
         }
-        let (n, held) = (info.total(), self.validation.count(info.total()));
-        if held == 0 || held == n {
-            let message = format!(
-                "{} of {n} rows are {held} rows: some, but not all, are needed",
-                self.validation.get()
-            );
-            return Err(Error::at("validation", message));
-        }
+        let n = info.total();
+        let held = held_out(self.validation, n)?;
         if self.step == 0 {
             return Err(Error::at("step", "0 flips per step never end: it must be at least 1"));
         }

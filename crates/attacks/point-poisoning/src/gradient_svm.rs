@@ -5,7 +5,7 @@ mod derivative;
 use aconite_core::points::{dot, points};
 use aconite_core::{
     Attack, Class, Dataset, Error, Goal, Info, Machine, Needs, Observer, Poison, Poisoned, Rate, RateOf,
-    Result, Scene, Seed, Trigger, budget,
+    Result, Scene, Seed, Trigger, budget, held_out,
 };
 use aconite_grid::Kind;
 use schemars::JsonSchema;
@@ -160,14 +160,8 @@ impl Attack for GradientSvm {
         if self.class.is_some() {
             Class::find(self.class.as_ref(), "class", "", info)?;
         }
-        let (n, held) = (info.total(), self.validation.count(info.total()));
-        if held == 0 || held == n {
-            let message = format!(
-                "{} of {n} rows are {held} rows: some, but not all, are needed",
-                self.validation.get()
-            );
-            return Err(Error::at("validation", message));
-        }
+        let n = info.total();
+        held_out(self.validation, n)?;
         if !(self.step.is_finite() && self.step > 0.0) {
             return Err(Error::at("step", format!("a step of {} is not above 0", self.step)));
         }

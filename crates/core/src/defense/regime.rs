@@ -75,7 +75,7 @@ pub trait Regime: Debug + Send + Sync {
         true
     }
 
-    /// Whether the victim must have cutoffs ([`Learner::cuts`]).
+    /// Whether the victim must have cutoffs ([`Learner::cutoffs`]).
     fn needs_cutoffs(&self) -> bool {
         false
     }
