@@ -114,7 +114,8 @@ pub(super) fn group(
     let mut y = y;
     let dagger = if rows.iter().any(|r| r.point.availability()) { " †" } else { "" };
     if headings {
-        let room = columns.plot.0 - MARGIN - 10.0 - HEADING.width(dagger);
+        // Nothing else stands in its row: attacks that differ in their last settings must be told apart.
+        let room = columns.plot.1 - MARGIN - HEADING.width(dagger);
         let words = HEADING.fit(attack, room) + dagger;
         canvas.text((MARGIN, y + 16.0), &words, HEADING, Align::Left);
         canvas.line((MARGIN, y + 1.0), (columns.accuracy, y + 1.0), 1.0, GRID);
@@ -141,7 +142,7 @@ pub(super) fn group(
             canvas.text((MARGIN + 14.0, y + ROW + 2.0), &told, SMALL, Align::Left);
         }
         if let Some(flags) = row.flags() {
-            canvas.text((scale.from, y + ROW + 2.0), &flags, SMALL, Align::Left);
+            canvas.text((scale.from + 8.0, y + ROW + 2.0), &flags, SMALL, Align::Left);
         }
         canvas.text((columns.success, middle), &stat("attack_success", &row.success), TEXT, Align::Right);
         let accuracy = row.accuracy.map_or("–".into(), |s| stat("clean_accuracy", &s));
