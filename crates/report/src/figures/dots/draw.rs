@@ -117,6 +117,9 @@ pub(super) fn group(
         // Nothing else stands in its row: attacks that differ in their last settings must be told apart.
         let room = columns.plot.1 - MARGIN - HEADING.width(dagger);
         let words = HEADING.fit(attack, room) + dagger;
+        // Not through the axis and the lines of the grid.
+        let (left, right) = (MARGIN, MARGIN + HEADING.width(&words) + 4.0);
+        canvas.area([(left, y + 5.0), (right, y + 5.0), (right, y + 27.0), (left, y + 27.0)], WHITE);
         canvas.text((MARGIN, y + 16.0), &words, HEADING, Align::Left);
         canvas.line((MARGIN, y + 1.0), (columns.accuracy, y + 1.0), 1.0, GRID);
         y += ROW + 4.0;
