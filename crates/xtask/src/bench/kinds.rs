@@ -23,7 +23,7 @@ const DEFENSES: [Example; 4] = [
     Example {
         package: "aconite-spectral-signatures",
         name: "spectral_speed",
-        args: &["1"],
+        args: &["2"],
         lines: &[
             ("spectral_signatures", "`spectral_signatures` on 60,000 × 128 features", "s", 0.5),
             ("activation_clustering", "`activation_clustering` on 60,000 × 128 features", "s", 0.5),
@@ -40,7 +40,7 @@ const DEFENSES: [Example; 4] = [
         name: "detection_speed",
         args: &["threads=1"],
         lines: &[
-            ("strip", "`strip`, 2,000 untouched and 2,000 triggered inputs × 100 blends", "s", 20.0),
+            ("strip", "`strip`, 2,000 inputs × 100 blends, and its fit", "s", 20.0),
             ("neural_cleanse", "`neural_cleanse`, 10 classes, `small_cnn`", "s", 180.0),
         ],
     },
@@ -91,8 +91,8 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings> {
         found.rows.push(Row::alone(what, "s", Goal::Ours(goal), &seconds)?);
     }
     found.notes = vec![format!(
-        "The filters' seconds are without the forward pass that makes the features; each is the second call. Defenses run \
-         on one thread, crafting on {}, `small_cnn` in bf16 with the surrogate's training left out.",
+        "The filters' seconds are without the forward pass that makes the features; each is the second call, on two threads. Detectors \
+         run on one thread, crafting on {}, `small_cnn` in bf16 with the surrogate's training left out.",
         bench.threads
     )];
     Ok(found)
