@@ -91,8 +91,8 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings> {
         found.rows.push(Row::alone(what, "s", Goal::Ours(goal), &seconds)?);
     }
     found.notes = vec![format!(
-        "The filters' seconds are without the forward pass that makes the features; each is the second call, on two threads. Detectors \
-         run on one thread, crafting on {}, `small_cnn` in bf16 with the surrogate's training left out.",
+        "The filters' seconds are without the forward pass that makes the features; each is the second call. Spectral \
+         signatures and activation clustering run on two threads, the other defenses on one, crafting on {}, `small_cnn` in bf16 with the surrogate's training left out.",
         bench.threads
     )];
     Ok(found)
