@@ -32,7 +32,7 @@ where
     let next = AtomicUsize::new(0);
     let made: Mutex<Vec<(usize, Result<T>)>> = Mutex::new(Vec::with_capacity(count));
     thread::scope(|scope| {
-        for given in (0..members).map(|_| given()) {
+        let member = |given: G| {
             let (next, made, work) = (&next, &made, &work);
             scope.spawn(move || {
                 tch::set_num_threads(1);
@@ -44,7 +44,12 @@ where
                     let one = work(&given, number);
                     made.lock().unwrap_or_else(PoisonError::into_inner).push((number, one));
                 }
-            });
+            })
+        };
+        let crew: Vec<_> = (0..members).map(|_| member(given())).collect();
+        for joined in crew.into_iter().map(thread::ScopedJoinHandle::join) {
+            // With the words of the panic; the scope would give its own.
+            joined.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         }
     });
     // The number is each thread's own, but threads that start later take the last one set.
@@ -68,6 +73,20 @@ mod tests {
             assert_eq!(side_by_side(0, || 100, twice).unwrap(), Vec::<usize>::new());
             assert_eq!(tch::get_num_threads(), threads);
         }
+    }
+
+    #[test]
+    #[should_panic(expected = "client 3 is ill")]
+    fn a_panic_keeps_its_words() {
+        tch::set_num_threads(2);
+        let _ = side_by_side(
+            5,
+            || (),
+            |(): &(), number| {
+                assert!(number != 3, "client {number} is ill");
+                Ok(number)
+            },
+        );
     }
 
     #[test]

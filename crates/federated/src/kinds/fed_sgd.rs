@@ -20,7 +20,10 @@ use crate::{Local, Share};
 #[serde(default, deny_unknown_fields)]
 pub struct FedSgd {}
 
-impl Kind for FedSgd {}
+impl Kind for FedSgd {
+    // 2: with several threads, clients train side by side.
+    const VERSION: u32 = 2;
+}
 
 impl Local for FedSgd {
     fn check(&self) -> Result<()> {
