@@ -23,6 +23,11 @@ pub fn dot(x: &[f64], y: &[f64]) -> f64 {
     x.iter().zip(y).map(|(x, y)| x * y).sum()
 }
 
+/// ‖x − y‖.
+pub fn distance(x: &[f64], y: &[f64]) -> f64 {
+    x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
+}
+
 /// The direction of length 1 from one point to another; `None` if they are one.
 pub fn direction(from: &[f64], to: &[f64]) -> Option<Vec<f64>> {
     let way: Vec<f64> = to.iter().zip(from).map(|(to, from)| to - from).collect();

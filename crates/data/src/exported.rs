@@ -33,7 +33,10 @@ pub struct Exported {
     pub path: PathBuf,
 }
 
-impl Kind for Exported {}
+impl Kind for Exported {
+    // 2: mail of hostile structure is read as plain text.
+    const VERSION: u32 = 2;
+}
 
 impl Exported {
     fn wrong(&self, what: impl std::fmt::Display) -> Error {

@@ -64,8 +64,12 @@ mod tests {
     use super::*;
     use aconite_core::Error;
 
+    /// The number of threads is the process's where tests share one.
+    static ALONE: Mutex<()> = Mutex::new(());
+
     #[test]
     fn what_is_made_comes_in_order_whoever_made_it() {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         for threads in [1, 2, 3] {
             tch::set_num_threads(threads);
             let twice = |given: &usize, number: usize| Ok(given + number);
@@ -78,6 +82,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "client 3 is ill")]
     fn a_panic_keeps_its_words() {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         tch::set_num_threads(2);
         let _ = side_by_side(
             5,
@@ -91,6 +96,7 @@ mod tests {
 
     #[test]
     fn the_first_error_is_told() {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         tch::set_num_threads(2);
         let odd = |(): &(), number: usize| match number % 2 {
             0 => Ok(number),

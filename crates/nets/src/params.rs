@@ -16,7 +16,8 @@ pub struct Params {
 #[derive(Debug)]
 enum Source {
     Fresh(Box<ChaCha8Rng>),
-    Stored(NamedTensors),
+    /// With the seed for draws inside the network.
+    Stored(NamedTensors, Seed),
 }
 
 #[derive(Debug)]
@@ -47,7 +48,12 @@ impl Params {
 
     /// Weights to be taken from `tensors`.
     pub fn stored(tensors: NamedTensors) -> Self {
-        Self { source: Source::Stored(tensors), named: Vec::new() }
+        Self::going_on(tensors, Seed(0))
+    }
+
+    /// Weights to be taken from `tensors` and trained on; what the network draws meanwhile comes from `seed`.
+    pub fn going_on(tensors: NamedTensors, seed: Seed) -> Self {
+        Self { source: Source::Stored(tensors, seed), named: Vec::new() }
     }
 
     /// A trained weight, f32. A 4-dimensional one (out × in × height × width) is laid out channels-last.
@@ -114,11 +120,11 @@ impl Params {
     }
 
     /// A seed for draws inside the network, from the same stream as the weights. A restored network has no
-    /// stream; it always gets the same seed.
+    /// stream: it gets the seed that it goes on with, or else always the same one.
     pub fn seed(&mut self) -> Seed {
         match &mut self.source {
             Source::Fresh(rng) => Seed(rng.random()),
-            Source::Stored(_) => Seed(0),
+            Source::Stored(_, seed) => *seed,
         }
     }
 
@@ -135,7 +141,7 @@ impl Params {
                 Ok(Some(Tensor::full(shape, value, (Kind::Float, Device::Cpu))))
             }
             (Source::Fresh(_), None) => Ok(None),
-            (Source::Stored(tensors), _) => {
+            (Source::Stored(tensors, _), _) => {
                 let tensor = tensors
                     .remove(name)
                     .ok_or_else(|| Error::new(format!("the stored model has no weight {name:?}")))?;

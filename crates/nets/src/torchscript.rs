@@ -73,7 +73,10 @@ pub struct TorchScript {
     pub pretrained: bool,
 }
 
-impl Kind for TorchScript {}
+impl Kind for TorchScript {
+    // 2: its draws follow the seed of a training that goes on from given weights, too.
+    const VERSION: u32 = 2;
+}
 
 impl Net for TorchScript {
     fn check(&self, shape: Shape, classes: usize, kind: tch::Kind) -> Result<()> {

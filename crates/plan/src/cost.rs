@@ -212,15 +212,16 @@ fn like(stage: &Stage) -> Key {
             let federated = (of("/federation"), of("/rule"), kind("attack"));
             let fold = of("/fold/of");
             let stream = of("/stream");
-            let mut like =
-                vec![json!([stage.name, threads, data, victim, train, optimizer, parts, regime, fold])];
-            if federated != (Value::Null, Value::Null, Value::Null) {
-                like.push(json!(federated));
+            let mut like = json!([stage.name, threads, data, victim, train, optimizer, parts, regime, fold]);
+            if let Some(like) = like.as_array_mut() {
+                if federated != (Value::Null, Value::Null, Value::Null) {
+                    like.push(json!(federated));
+                }
+                if !stream.is_null() {
+                    like.push(stream);
+                }
             }
-            if !stream.is_null() {
-                like.push(stream);
-            }
-            json!(like)
+            like
         }
         StageName::Features => json!([stage.name, threads, data, victim, precision]),
         StageName::Filter => json!([stage.name, threads, data, of("/defense")]),

@@ -146,12 +146,6 @@ fn group(point: usize, mut rows: Vec<&CellRow>, labels: &Labels) -> Option<Point
     rows.sort_by(|a, b| (a.seed, &a.cell).cmp(&(b.seed, &b.cell)));
     let first = *rows.first()?;
     let with = |status| rows.iter().filter(|r| r.status == status).map(|r| (*r).clone()).collect::<Vec<_>>();
-    let mut setting = first.settings.clone();
-    if let Some(map) = setting.as_object_mut() {
-        for key in ["defense", "seed", "seeds"] {
-            map.remove(key);
-        }
-    }
     Some(Point {
         point,
         done: with(Status::Done),
@@ -167,7 +161,7 @@ fn group(point: usize, mut rows: Vec<&CellRow>, labels: &Labels) -> Option<Point
         goal: first.goal.clone(),
         knowledge: first.knowledge.clone(),
         role: rows.iter().map(|r| Role::of(r)).find(|r| *r != Role::Unknown).unwrap_or(Role::Unknown),
-        setting: sorted_text(&setting),
+        setting: settings_beside(first, "defense"),
     })
 }
 

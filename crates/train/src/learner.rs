@@ -94,7 +94,7 @@ impl SgdLearner {
             return Ok(model);
         }
         let mut params = match course.start {
-            Some(start) => Params::stored(shared(start)),
+            Some(start) => Params::going_on(shared(start), seed.derive("init")),
             None => Params::fresh(seed.derive("init")),
         };
         let network = self.net.build(&mut params, self.shape(&data.info())?, data.num_classes())?;

@@ -218,6 +218,9 @@ impl Attack for GradientSvm {
     }
 
     fn passes(&self, info: &Info, training: f64) -> f64 {
+        if self.iterations == 0 {
+            return 0.0;
+        }
         let (n, held) = (info.total(), self.validation.count(info.total()));
         let each = training * (n - held) as f64 / n as f64 + held as f64;
         self.rate.count(n) as f64 * (f64::from(self.iterations) + 1.0) * each

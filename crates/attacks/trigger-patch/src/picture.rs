@@ -108,19 +108,19 @@ impl Picture {
         let Some(path) = path.filter(|path| !path.is_empty()) else {
             return Err(Error::at("image", "no image is given").hint("image = \"….png\""));
         };
-        let wrong = |what: String| {
-            Error::at("image", format!("{path:?} {what}")).hint(
+        let wrong = |message: String| {
+            Error::at("image", message).hint(
                 "a PNG file, with or without transparency; a relative path begins in the working directory",
             )
         };
-        let (file, _) = files::open(path.as_ref()).map_err(|e| Error::at("image", e.message))?;
+        let (file, _) = files::open(path.as_ref()).map_err(|e| wrong(e.message))?;
         let mut reader = ImageReader::with_format(BufReader::new(file), ImageFormat::Png);
         let mut limits = Limits::default();
         limits.max_image_width = Some(SIDE);
         limits.max_image_height = Some(SIDE);
         limits.max_alloc = Some(ALLOC);
         reader.limits(limits);
-        let decoded = reader.decode().map_err(|e| wrong(format!("is not readable as PNG: {e}")))?;
+        let decoded = reader.decode().map_err(|e| wrong(format!("{path:?} is not readable as PNG: {e}")))?;
         let mut pixels = decoded.into_rgba32f();
         for pixel in pixels.pixels_mut() {
             let [r, g, b, a] = pixel.0;

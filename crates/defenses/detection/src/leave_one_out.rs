@@ -163,8 +163,8 @@ impl LeaveOneOut {
 
     /// The text without each of its runs of words in turn, of those that are tried.
     fn parts<'a>(&self, words: &'a [&str]) -> impl Iterator<Item = String> + 'a {
-        // Without words there is one empty window, which is no run.
         let mut met = HashSet::new();
+        // At least 1, also without words: there are no windows of no words.
         let span = self.span.min(words.len()).max(1);
         let runs: Vec<&[&str]> = words.windows(span).filter(|run| met.insert(*run)).collect();
         let tried = runs.len().min(self.most);

@@ -96,6 +96,22 @@ fn features_are_left_out_in_training_alone() {
 }
 
 #[test]
+fn what_goes_on_from_given_weights_draws_by_its_own_seed() {
+    let (shape, train) =
+        (Shape { channels: 1, height: 1, width: 4 }, Mode { train: true, kind: Kind::Float });
+    let words = Tensor::from_slice(&[1i64, 3, 2, 0, 4, 4, 1, 0]).view([2, 4]);
+    let net = TextCnn { vocabulary: 4, length: 4, dim: 3, widths: vec![1, 2], maps: 100, dropout: 0.5 };
+    let mut start = Params::fresh(Seed(3));
+    net.build(&mut start, shape, 2).unwrap();
+    let features = |seed| {
+        let network = net.build(&mut Params::going_on(start.tensors(), Seed(seed)), shape, 2).unwrap();
+        network.features(&words, train)
+    };
+    assert_eq!(features(1), features(1));
+    assert_ne!(features(1), features(2));
+}
+
+#[test]
 fn sizes_that_do_not_fit_are_named() {
     let shape = Shape { channels: 1, height: 1, width: 64 };
     let fails = |net: &dyn Net, key: &str| {

@@ -2,12 +2,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use aconite_core::{Error, Result};
 use tch::{CModule, Tensor, no_grad};
 
 use super::Archive;
 use crate::{Mode, Network, Params, Start};
+
+/// Held from seeding libtorch's one generator to the end of the pass that draws from it: clients of a federation train
+/// side by side in one process.
+static DRAWS: Mutex<()> = Mutex::new(());
 
 /// What makes logits of features.
 enum Head {
@@ -163,6 +168,7 @@ impl Module {
             }
             self.trains.set(Some(mode.train));
         }
+        let _alone = mode.train.then(|| DRAWS.lock().unwrap_or_else(PoisonError::into_inner));
         if mode.train {
             let next = self.draws.get();
             self.draws.set(next.wrapping_add(1));
@@ -186,8 +192,8 @@ fn in_short(error: &str) -> Error {
 }
 
 /// Sets the generator that dropout inside a module draws from: libtorch's own, there is no other way. It is
-/// set before every training pass, so what ran before in the process does not matter, and nothing else here
-/// draws from it.
+/// set before every training pass, alone until its end, so what runs in the process does not matter, and nothing else
+/// here draws from it.
 #[allow(clippy::disallowed_methods)]
 fn seed(seed: u64) {
     tch::manual_seed(seed as i64);

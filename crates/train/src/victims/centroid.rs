@@ -2,7 +2,7 @@
 
 mod state;
 
-use aconite_core::points::{self, mean, points, quantile};
+use aconite_core::points::{self, distance, mean, points, quantile};
 use aconite_core::{
     Dataset, Error, Followed, Info, Learner, Model, NamedTensors, Observer, Online, Result, Rows, Seed, Work,
 };
@@ -13,7 +13,7 @@ use tch::Tensor;
 
 use super::anomaly::{check, check_rows, scores};
 use super::decision::{inputs, stored, width};
-use state::{State, distance};
+use state::State;
 
 /// An online detector of anomalies: what lies farther than a radius from the mean of the last n normal points.
 ///

@@ -60,11 +60,19 @@ impl Row<'_> {
         if self.point.knowledge.is_empty() { String::new() } else { told(&self.point.knowledge) }
     }
 
-    /// What a detector of inputs flags, which is not to be seen in attack success.
+    /// What a detector flags, which is not to be seen in attack success. Not where the marks of control arms stand.
     fn flags(&self) -> Option<String> {
+        if self.has_controls() {
+            return None;
+        }
         let share = |metric| self.point.stat(metric).map(|stat| percent(stat.mean));
-        let (triggered, clean) = (share("tpr")?, share("fpr")?);
-        Some(format!("flags {triggered} % of triggered inputs, {clean} % of clean ones"))
+        let (caught, falsely) = (share("tpr")?, share("fpr")?);
+        // Only a detector of models flags classes.
+        let [of, others] = match self.point.stat("flagged_classes") {
+            Some(_) => ["target classes", "the others"],
+            None => ["triggered inputs", "clean ones"],
+        };
+        Some(format!("flags {caught} % of {of}, {falsely} % of {others}"))
     }
 }
 

@@ -135,7 +135,7 @@ impl Follow {
     }
 
     /// Closes the submissions of ours of which every task is over. What their stages cost that ended while nobody watched
-    /// is written down with it, so that it is once.
+    /// is written down with it: once, but for those that an earlier run watched, which are written a second time.
     pub(super) fn end(&mut self, work: &Scheduler<'_>) {
         for at in (0..self.folders.len()).filter(|&at| self.is_ours(at)) {
             if self.tasks.iter().filter(|t| t.folder == at).all(|t| t.over) {

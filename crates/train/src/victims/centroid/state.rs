@@ -1,6 +1,7 @@
 //! The centre, the radius and the window, from one row to the next.
 
 use aconite_core::Online;
+use aconite_core::points::distance;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -88,8 +89,4 @@ impl Online for State {
     fn nearest_leaves(&self) -> &[Vec<f64>] {
         if self.removal == Removal::NearestOut { &self.window } else { &[] }
     }
-}
-
-pub(super) fn distance(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
 }

@@ -3,6 +3,7 @@
 use std::f64::consts::PI;
 
 use aconite_core::median_and_mad_in;
+use aconite_core::points::distance;
 
 /// Below this length a direction is rounding.
 const TINY: f64 = 1e-9;
@@ -59,10 +60,6 @@ fn closer(rows: &[f64], centre: &[f64], on: f64) -> Option<Vec<f64>> {
     let stays = there / pull;
     next.iter_mut().zip(centre).for_each(|(s, c)| *s = (1.0 - stays) * *s / weight + stays * c);
     Some(next)
-}
-
-fn distance(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt()
 }
 
 /// How thoroughly is searched.

@@ -87,6 +87,8 @@ impl Follow {
             }
             ("stage_started", Some(stage)) if matches!(work.state(stage), State::Waiting) => {
                 self.drop_running(at, work, watch)?;
+                // A task may start a stage again after its end, when an input was damaged: what it told is taken back.
+                self.tasks[at].told.remove(&stage);
                 let slot = (0..).find(|s| !self.slots.contains(s)).unwrap_or(0);
                 self.slots.insert(slot);
                 work.started(stage, slot, watch);
@@ -122,6 +124,13 @@ impl Follow {
         let report = match (done, event["error"].as_str(), input) {
             (true, ..) if self.is_visible(at, work, stage) => Report::Done,
             (true, ..) => self.by_chance(stage, "its output cannot be seen here".into()),
+            // The task computes both again by itself.
+            (false, Some(why), Some(input))
+                if is_there(work, &input)
+                    && work.plan.find(&input).is_some_and(|input| self.tasks[at].stages.contains(&input)) =>
+            {
+                Report::Again(why.to_owned())
+            }
             // What was damaged or gone then is there now: this is read late, or a second time.
             (false, Some(why), Some(input)) if is_there(work, &input) => {
                 self.by_chance(stage, why.to_owned())
