@@ -107,6 +107,25 @@ fn what_a_task_tells_of_a_damaged_input_takes_nothing_out_of_the_store() {
 }
 
 #[test]
+fn a_stage_that_is_started_again_and_then_lost_is_not_running_for_ever() {
+    let bench = Bench::new();
+    let stage = &bench.plan.stages[1].key;
+    let started = json!({ "event": "stage_started", "key": stage });
+    let damaged = bench.ended(1, json!({ "error": "is damaged", "input": bench.plan.stages[0].key }));
+    bench.publish(0);
+    let told = [started.clone(), damaged.clone(), started, through()];
+    let (mut follow, mut work) = (bench.follow(1, &told), bench.work());
+    read(&mut follow, &mut work);
+    assert!(matches!(work.state(1), State::Waiting), "{:?}", work.state(1));
+    // What the task mends by itself is not lost by chance, even where nothing may be.
+    let told = [damaged, bench.ended(1, json!({ "done": true })), through()];
+    let (mut follow, mut work) = (bench.follow(0, &told), bench.work());
+    bench.publish(1);
+    read(&mut follow, &mut work);
+    assert!(matches!(work.state(1), State::Done(_)), "{:?}", work.state(1));
+}
+
+#[test]
 fn stages_that_a_task_forgets_are_found_or_lost_and_not_lost_for_ever() {
     let bench = Bench::new();
     assert_eq!(bench.plan.stages.len(), 4);

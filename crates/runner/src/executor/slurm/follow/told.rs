@@ -124,11 +124,12 @@ impl Follow {
         let report = match (done, event["error"].as_str(), input) {
             (true, ..) if self.is_visible(at, work, stage) => Report::Done,
             (true, ..) => self.by_chance(stage, "its output cannot be seen here".into()),
-            // The task computes both again by itself.
+            // The task computes both again by itself; if it does not, that is as if it had told nothing.
             (false, Some(why), Some(input))
                 if is_there(work, &input)
                     && work.plan.find(&input).is_some_and(|input| self.tasks[at].stages.contains(&input)) =>
             {
+                self.tasks[at].told.remove(&stage);
                 Report::Again(why.to_owned())
             }
             // What was damaged or gone then is there now: this is read late, or a second time.
