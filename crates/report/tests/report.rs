@@ -600,3 +600,32 @@ fn a_defense_of_the_last_model_gives_no_second_time_line() {
         .collect();
     assert_eq!(timelines(&many).len(), 8);
 }
+
+#[test]
+fn attacks_that_all_succeed_are_told_apart_and_have_no_safe_corner() {
+    let attack = |labels: &str, trigger: &str| json!({"kind": "badnets", "target": 0, "rate": 0.1, "labels": labels, "trigger": trigger});
+    let attacks =
+        vec![attack("all_to_one", "pixel"), attack("all_to_one", "pattern"), attack("all_to_all", "pattern")];
+    let mut rows = support::rows(&Plan { attacks, defenses: vec![json!({"kind": "none"})], ..Plan::small() });
+    let svg = |rows: &[CellRow], figure: &str| {
+        let dir = folder();
+        support::write_cells(dir.path(), rows);
+        drawn(dir.path());
+        std::fs::read_to_string(dir.path().join(format!("figures/{figure}.svg"))).unwrap()
+    };
+    let begins = "does not begin at 0";
+    for row in &mut rows {
+        row.metrics.insert("attack_success".into(), 0.98 + 0.001 * row.seed as f64);
+    }
+    for figure in ["tradeoff", "dots"] {
+        let svg = svg(&rows, figure);
+        assert!(!svg.contains('…'), "{figure} cuts a name");
+    }
+    let high = svg(&rows, "tradeoff");
+    assert!(high.contains(begins) && !high.contains("and safe"));
+    for row in rows.iter_mut().filter(|row| row.settings["attack"]["trigger"] == "pixel") {
+        row.metrics.insert("attack_success".into(), 0.01);
+    }
+    let low = svg(&rows, "tradeoff");
+    assert!(!low.contains(begins) && low.contains("and safe"));
+}

@@ -149,6 +149,9 @@ pub(crate) struct Group {
 
 const KEY: f64 = 34.0;
 const ENTRY: f64 = 23.0;
+/// Height of each further line of an entry, and the most lines that it has.
+const LINE: f64 = 18.0;
+const LINES: usize = 3;
 
 /// Width that a legend takes, at most `most`.
 pub(crate) fn legend_width(groups: &[Group], most: f64) -> f64 {
@@ -156,14 +159,22 @@ pub(crate) fn legend_width(groups: &[Group], most: f64) -> f64 {
     entries.chain(groups.iter().map(|g| HEADING.width(g.heading))).fold(90.0, f64::max).min(most) + 2.0
 }
 
-/// Height that a legend takes when all its entries are drawn.
-pub(crate) fn legend_height(groups: &[Group]) -> f64 {
-    groups.iter().map(|g| 36.0 + ENTRY * g.entries.len() as f64).sum()
+/// Height that a legend takes when all its entries are drawn, whole.
+pub(crate) fn legend_height(groups: &[Group], width: f64) -> f64 {
+    let entry = |(_, name): &(Key, String)| ENTRY + LINE * (entry_lines(name, width, LINES).len() - 1) as f64;
+    groups.iter().map(|g| 36.0 + g.entries.iter().map(entry).sum::<f64>()).sum()
 }
 
-/// Draws the groups below each other; entries beyond `bottom` become `+k more`.
+/// An entry's name in lines: names that are cut may say the same.
+fn entry_lines(name: &str, width: f64, lines: usize) -> Vec<String> {
+    TEXT.wrap(name, width - KEY - 6.0, lines)
+}
+
+/// Draws the groups below each other. Long names take several lines if all entries have room then; entries beyond
+/// `bottom` become `+k more`.
 pub(crate) fn legend(canvas: &mut Canvas, (x, y): (f64, f64), width: f64, bottom: f64, groups: &[Group]) {
     let rows: usize = groups.iter().map(|g| g.entries.len()).sum();
+    let lines = if legend_height(groups, width) <= bottom - y { LINES } else { 1 };
     let room = (bottom - y - groups.len() as f64 * 36.0) / ENTRY;
     let mut left = (room.floor().max(groups.len() as f64) as usize).min(rows);
     let mut y = y;
@@ -184,7 +195,10 @@ pub(crate) fn legend(canvas: &mut Canvas, (x, y): (f64, f64), width: f64, bottom
         y += 30.0;
         for (key, name) in &group.entries[..share] {
             draw_key(canvas, *key, (x, y));
-            canvas.text((x + KEY + 6.0, y), &TEXT.fit(name, width - KEY - 6.0), TEXT, Align::Left);
+            for (i, line) in entry_lines(name, width, lines).iter().enumerate() {
+                y += if i > 0 { LINE } else { 0.0 };
+                canvas.text((x + KEY + 6.0, y), line, TEXT, Align::Left);
+            }
             y += ENTRY;
         }
         if share < group.entries.len() {

@@ -65,7 +65,9 @@ impl Columns {
         let plot_end = success - numbers - 14.0;
         let mut names = rows().map(|r| if headings { &r.point.defense } else { &r.point.attack });
         let names = widest(&mut names.by_ref().map(|n| n.to_owned() + " †"), "none");
-        let names = rows().map(|r| SMALL.width(&r.told())).fold(names, f64::max).min(230.0);
+        // Attacks that differ in their last settings must be told apart where they have no heading.
+        let most = if headings { 230.0 } else { 370.0 };
+        let names = rows().map(|r| SMALL.width(&r.told())).fold(names, f64::max).min(most);
         Self { plot: (MARGIN + 14.0 + names + 14.0, plot_end), names, success, accuracy }
     }
 }

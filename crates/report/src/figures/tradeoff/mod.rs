@@ -84,10 +84,14 @@ fn one(study: &Study, facet: &Facet<'_>, album: &mut Album) -> Result<(), Error>
     let legend_room = legend_width(&legend_groups, 215.0);
     let left = MARGIN + 62.0;
     let right = WIDTH - MARGIN - legend_room - 26.0;
-    let plot = ((legend_height(&legend_groups) + 10.0) / (1.0 - CORNER)).clamp(PLOT.0, PLOT.1);
+    let plot = ((legend_height(&legend_groups, legend_room) + 10.0) / (1.0 - CORNER)).clamp(PLOT.0, PLOT.1);
     let (x, y) = scales(&marks, twin.as_ref(), (left, right), (top, top + plot));
 
-    corner(&mut canvas, &x, &y, twin.map(|t| t.mean));
+    // Where the axis begins above 0, its lower end is no place where an attack fails.
+    let fails = y.holds(0.0);
+    if fails {
+        corner(&mut canvas, &x, &y, twin.map(|t| t.mean));
+    }
     frame(&mut canvas, &x, &y);
     if let Some(twin) = twin.filter(|t| x.holds(t.mean)) {
         let at = x.at(twin.mean);
@@ -119,11 +123,16 @@ fn one(study: &Study, facet: &Facet<'_>, album: &mut Album) -> Result<(), Error>
     }
     legend(&mut canvas, (right + 26.0, top + 2.0), legend_room, top + (1.0 - CORNER) * plot, &legend_groups);
     // The corner is named beside it, where no marker can stand.
-    let words = Type::new(14.5, GREEN.mix(BLACK, 0.35));
-    let lines = ["accurate".to_owned(), "and safe".to_owned()];
-    canvas.lines((right + 14.0, y.from - CORNER * plot / 2.0 - 10.0), &lines, words, Align::Left);
+    if fails {
+        let words = Type::new(14.5, GREEN.mix(BLACK, 0.35));
+        let lines = ["accurate".to_owned(), "and safe".to_owned()];
+        canvas.lines((right + 14.0, y.from - CORNER * plot / 2.0 - 10.0), &lines, words, Align::Left);
+    }
 
     let mut caption = caption(&marks, twin.as_ref(), rate_varies, arrows);
+    if !fails {
+        caption.push_str(" The axis of attack success does not begin at 0.");
+    }
     if marks.iter().any(|m| study.role(&m.point.defense) == Role::Detector) {
         caption.push_str(DETECTORS);
     }
