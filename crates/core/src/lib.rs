@@ -12,6 +12,7 @@ mod error;
 mod federated;
 pub mod files;
 mod goal;
+mod groups;
 mod learner;
 pub mod metrics;
 mod network;
@@ -41,6 +42,7 @@ pub use federated::{
     Updates,
 };
 pub use goal::{AsrScope, Goal, LabelMap};
+pub use groups::Groups;
 pub use learner::{
     Cutoffs, Followed, Learner, Machine, Model, NamedTensors, Observer, Online, Relearns, Retraining,
     Samples, Silent, Sorted, Support, Work, best_class, shared,

@@ -15,11 +15,16 @@ pub fn accuracy(predicted: &[usize], labels: &[usize]) -> Option<f64> {
 
 /// Accuracy per class; `None` for a class without rows.
 pub fn class_accuracy(predicted: &[usize], labels: &[usize], classes: usize) -> Vec<Option<f64>> {
-    let mut all = vec![0; classes];
-    let mut hits = vec![0; classes];
-    for (&p, &l) in predicted.iter().zip(labels) {
-        all[l] += 1;
-        hits[l] += usize::from(p == l);
+    accuracy_by(predicted, labels, labels, classes)
+}
+
+/// Accuracy per part, where `parts` says in which of `count` a row is; `None` for a part without rows.
+pub fn accuracy_by(predicted: &[usize], labels: &[usize], parts: &[usize], count: usize) -> Vec<Option<f64>> {
+    let mut all = vec![0; count];
+    let mut hits = vec![0; count];
+    for ((p, l), &part) in predicted.iter().zip(labels).zip(parts) {
+        all[part] += 1;
+        hits[part] += usize::from(p == l);
     }
     hits.into_iter().zip(all).map(|(h, n)| share(h, n)).collect()
 }
@@ -172,6 +177,7 @@ mod tests {
         assert_eq!(accuracy(&[0, 1, 2, 2], &[0, 1, 1, 2]), Some(0.75));
         assert_eq!(accuracy(&[], &[]), None);
         assert_eq!(class_accuracy(&[0, 1, 2, 2], &[0, 1, 1, 2], 4), [Some(1.0), Some(0.5), Some(1.0), None]);
+        assert_eq!(accuracy_by(&[0, 1, 2, 2], &[0, 1, 1, 2], &[0, 0, 0, 1], 2), [Some(2.0 / 3.0), Some(1.0)]);
     }
 
     #[test]

@@ -110,10 +110,12 @@ pub fn as_before(settings: &Value) -> Value {
         if sections.get("stream").is_some_and(|stream| stream["kind"] == "none") {
             sections.shift_remove("stream");
         }
-        if let Some(dataset) = sections.get_mut("dataset").and_then(Value::as_object_mut)
-            && dataset.get("folds") == Some(&Value::Null)
-        {
-            dataset.shift_remove("folds");
+        for (section, key) in [("dataset", "folds"), ("evaluate", "groups")] {
+            if let Some(section) = sections.get_mut(section).and_then(Value::as_object_mut)
+                && section.get(key) == Some(&Value::Null)
+            {
+                section.shift_remove(key);
+            }
         }
     }
     settings

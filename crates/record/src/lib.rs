@@ -34,7 +34,7 @@ pub use predictions::Predictions;
 pub use provenance::Provenance;
 pub use rounds::{RoundRow, Rounds};
 pub use samples::Samples;
-pub use windows::{WindowRow, Windows, damage};
+pub use windows::{WindowRow, Windows, damage, gap};
 
 /// Version of the layout of a results folder. A reader refuses a newer one.
 pub const SCHEMA: u32 = 1;

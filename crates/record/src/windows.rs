@@ -25,6 +25,9 @@ pub struct WindowRow {
     pub attack_success: Option<f64>,
     /// Accuracy of that model on each class.
     pub class_accuracy: Vec<Option<f64>>,
+    /// Accuracy of that model on each group of test rows; empty where no groups are told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub group_accuracy: Vec<Option<f64>>,
     /// The number of each monitor; `None` where there was nothing to compare to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<Option<f64>>,
@@ -58,6 +61,9 @@ pub struct Windows {
     /// Clean accuracy of the clean twin after each window; empty where it is not told.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub twin: Vec<f64>,
+    /// Names of the groups of test rows; empty where none are told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<String>,
     /// The windows in order.
     pub windows: Vec<WindowRow>,
 }
@@ -75,6 +81,7 @@ impl Windows {
         let first = alarmed.iter().copied().find(|w| (from..until).contains(w));
         let success = || self.windows.iter().filter(|w| w.window >= from).filter_map(|w| w.attack_success);
         let classes = || self.windows.iter().filter(|w| w.window >= from).flat_map(|w| &w.class_accuracy);
+        let grouped = || self.windows.iter().filter(|w| w.window >= from).map(|w| &w.group_accuracy);
         let since = || self.windows.iter().filter(|w| w.window >= from).filter_map(|w| w.clean_accuracy);
         let acted = self.windows.iter().any(|w| w.action.is_some());
         let sum = |of: fn(&WindowRow) -> f64| self.windows.iter().map(of).sum::<f64>();
@@ -92,6 +99,8 @@ impl Windows {
             ("time_to_detection", first.map(|window| count(window - from))),
             ("clean_accuracy_worst", since().reduce(f64::min)),
             ("class_accuracy_worst", classes().copied().flatten().reduce(f64::min)),
+            ("group_accuracy_worst", grouped().flatten().copied().flatten().reduce(f64::min)),
+            ("group_gap_worst", grouped().filter_map(|shares| gap(shares)).reduce(f64::max)),
             ("attack_success_best", success().reduce(f64::max)),
             ("attack_success_mean", mean(success())),
             ("repairs", when(watched, count(self.windows.iter().filter(|w| w.action.is_some()).count()))),
@@ -121,11 +130,15 @@ impl Windows {
         let fits = |n: usize| n == 0 || n == read.monitors.len();
         let strange =
             |w: &&WindowRow| !fits(w.drift.len()) || !fits(w.thresholds.len()) || !fits(w.alarms.len());
-        match read.windows.iter().find(strange) {
-            Some(w) => Err(Error::damaged(
-                path,
-                format_args!("window {} does not fit its {} monitors", w.window, read.monitors.len()),
-            )),
+        let ungrouped = |w: &&WindowRow| w.group_accuracy.len() != read.groups.len();
+        let wrong = |w: &WindowRow, n: usize, what: &str| {
+            Error::damaged(path, format_args!("window {} does not fit its {n} {what}", w.window))
+        };
+        if let Some(w) = read.windows.iter().find(strange) {
+            return Err(wrong(w, read.monitors.len(), "monitors"));
+        }
+        match read.windows.iter().find(ungrouped) {
+            Some(w) => Err(wrong(w, read.groups.len(), "groups")),
             None => Ok(read),
         }
     }
@@ -136,6 +149,12 @@ impl Windows {
 pub fn damage(twin: &[f64], own: &[f64], from: usize) -> Option<f64> {
     let fits = twin.len() == own.len() && from < own.len();
     fits.then(|| twin[from..].iter().zip(&own[from..]).map(|(twin, own)| twin - own).sum())
+}
+
+/// How far apart groups are: the highest share minus the lowest. `None` where there are not two.
+pub fn gap(shares: &[Option<f64>]) -> Option<f64> {
+    let told = || shares.iter().copied().flatten();
+    (told().count() > 1).then(|| told().fold(f64::MIN, f64::max) - told().fold(f64::MAX, f64::min))
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
@@ -153,6 +172,7 @@ mod tests {
             rows: 10,
             clean_accuracy: Some(clean),
             class_accuracy: vec![Some(clean - 0.1), None, Some(clean + 0.1)],
+            group_accuracy: vec![Some(clean - 0.2), Some(clean - 0.2 + window as f64 / 20.0), None],
             attack_success: Some(window as f64 / 10.0),
             drift: vec![Some(0.1)],
             thresholds: vec![Some(0.2)],
@@ -167,8 +187,15 @@ mod tests {
             monitors: vec!["ks".into()],
             attack: Some((2, 4)),
             twin: vec![0.9; 6],
+            groups: ["a", "b", "other"].map(str::to_owned).to_vec(),
             windows: seen.into_iter().enumerate().map(row).collect(),
         }
+    }
+
+    #[test]
+    fn a_gap_is_between_two() {
+        assert_eq!(gap(&[Some(0.25), None, Some(1.0), Some(0.5)]), Some(0.75));
+        assert_eq!((gap(&[Some(0.25), None]), gap(&[])), (None, None));
     }
 
     #[test]
@@ -182,6 +209,8 @@ mod tests {
         );
         assert_eq!((get("detected"), get("time_to_detection")), (Some(0.0), None));
         assert_eq!(get("class_accuracy_worst"), Some(0.6 - 0.1));
+        assert!((get("group_accuracy_worst").unwrap() - 0.4).abs() < 1e-12);
+        assert!((get("group_gap_worst").unwrap() - 0.25).abs() < 1e-12);
         assert_eq!((get("clean_accuracy_worst"), get("attack_success_best")), (Some(0.6), Some(0.5)));
         assert!((get("attack_success_mean").unwrap() - 0.35).abs() < 1e-12);
         assert_eq!((get("repairs"), get("repair_rows")), (Some(2.0), Some(21.0)));

@@ -84,6 +84,8 @@ pub(crate) fn heading(name: &str) -> String {
         format!("seconds, {stage}")
     } else if let Some(class) = of("class_accuracy_") {
         format!("accuracy, class {class}")
+    } else if let Some(group) = of("group_accuracy_") {
+        format!("accuracy, {group}")
     } else if let Some(class) = of("anomaly_index_") {
         format!("anomaly index, class {class}")
     } else if let Some(radius) = of("certified_accuracy_at_") {

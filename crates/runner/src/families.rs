@@ -29,11 +29,15 @@ pub(crate) struct Evaluate {
     /// Whether the control arms of each defense are run beside it: the defense on the clean twin, and for a filter
     /// as many rows removed at random and exactly the poisoned ones.
     pub(crate) controls: bool,
+    /// The column of a table by whose values test rows are put into groups, each of which gets its accuracy: a group per
+    /// value of a categorical column (`proto` for `proto=tcp`), the halves below and above the training median of a column
+    /// of numbers; none tells no groups.
+    pub(crate) groups: Option<String>,
 }
 
 impl Default for Evaluate {
     fn default() -> Self {
-        Self { asr_scope: AsrScope::default(), predictions: false, controls: true }
+        Self { asr_scope: AsrScope::default(), predictions: false, controls: true, groups: None }
     }
 }
 

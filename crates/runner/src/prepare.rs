@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use aconite_core::{Attack, Info, Learner, Reads, Retraining, Role, RowKind, Seed, Work};
+use aconite_core::{Attack, Groups, Info, Learner, Reads, Retraining, Role, RowKind, Seed, Work};
 use aconite_data::Places;
 use aconite_grid::{Error, Experiment, Point, Schema};
 use aconite_plan::{AttackFacts, CellFacts, Environment, Passes, Plan, Size, Step, StepRole, Store};
@@ -208,6 +208,10 @@ pub(crate) fn prepare_for(
             }
         }
         let needs = attack.needs();
+        let evaluate = families::evaluate(&settings["evaluate"]).map_err(at("evaluate"))?;
+        if let Some(column) = &evaluate.groups {
+            Groups::check(column, &data.info).map_err(at("evaluate"))?;
+        }
         let facts = CellFacts {
             fingerprint: data.fingerprint.clone(),
             versions,
@@ -221,7 +225,7 @@ pub(crate) fn prepare_for(
             steps: defended.steps,
             federated: federation.is_some(),
             streamed: stream.is_some(),
-            controls: families::evaluate(&settings["evaluate"]).map_err(at("evaluate"))?.controls,
+            controls: evaluate.controls,
             size: data.size(work, &settings["train"], passes),
         };
         threads = threads.max(stages::number(settings, "/train/threads").unwrap_or(1));
@@ -546,6 +550,9 @@ mod tests {
                 let mut now = row.settings.clone();
                 if row.settings["dataset"].get("folds").is_none() {
                     now["dataset"]["folds"] = Value::Null;
+                }
+                if row.settings["evaluate"].get("groups").is_none() {
+                    now["evaluate"]["groups"] = Value::Null;
                 }
                 if row.settings.get("stream").is_none() {
                     now["stream"] = json!({ "kind": "none" });

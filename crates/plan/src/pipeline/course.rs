@@ -19,7 +19,12 @@ pub(super) fn add(settings: &mut Value, parts: &Parts<'_>, route: Route<'_>) {
         if let Some(version) = parts.attack_version(route) {
             settings["versions"]["attack"] = version;
         }
-        settings["evaluate"] = json!({ "asr_scope": parts.part("evaluate")["asr_scope"] });
+        let evaluate = parts.part("evaluate");
+        settings["evaluate"] = json!({ "asr_scope": evaluate["asr_scope"] });
+        // A stream tells its groups after every window.
+        if let (true, Some(groups)) = (parts.facts.streamed, evaluate.get("groups")) {
+            settings["evaluate"]["groups"] = groups.clone();
+        }
     }
 }
 

@@ -165,10 +165,12 @@ fn what_came_later_and_is_not_set_counts_for_nothing() {
     let before = settings("a", "none");
     let mut now = before.clone();
     now["dataset"]["folds"] = Value::Null;
+    now["evaluate"]["groups"] = Value::Null;
     now["stream"] = json!({ "kind": "none", "windows": 10 });
     assert_eq!(as_before(&now), before);
     let mut set = now.clone();
     set["dataset"]["folds"] = 5.into();
+    set["evaluate"]["groups"] = "region".into();
     set["stream"]["kind"] = "every".into();
     assert_eq!(as_before(&set), set);
 }

@@ -40,7 +40,7 @@ const FEDERATION: [&str; 9] = [
 ];
 
 /// Metrics of the table of streams: detection, damage, the attack, and what the operator paid.
-const STREAM: [&str; 15] = [
+const STREAM: [&str; 17] = [
     "detected",
     "time_to_detection",
     "false_alarms",
@@ -49,6 +49,8 @@ const STREAM: [&str; 15] = [
     "clean_accuracy",
     "clean_accuracy_worst",
     "class_accuracy_worst",
+    "group_accuracy_worst",
+    "group_gap_worst",
     "attack_success",
     "attack_success_best",
     "attack_success_mean",

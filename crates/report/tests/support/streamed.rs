@@ -42,6 +42,7 @@ fn windows(attack: &str, policy: &str, noise: &mut Noise) -> Windows {
             clean_accuracy: Some((clean - harm).clamp(0.0, 1.0)),
             attack_success: (attack == "badnets").then_some((0.01 + planted).clamp(0.0, 1.0)),
             class_accuracy: vec![Some(0.8), None],
+            group_accuracy: Vec::new(),
             drift: vec![Some(0.1)],
             thresholds: vec![Some(0.2)],
             alarms: vec![alarm],
@@ -52,7 +53,13 @@ fn windows(attack: &str, policy: &str, noise: &mut Noise) -> Windows {
         }
     };
     let windows = (0..WINDOWS).map(&mut row).collect();
-    Windows { monitors: vec!["ks".into()], attack: (attack != "none").then_some(ATTACK), twin: calm, windows }
+    Windows {
+        monitors: vec!["ks".into()],
+        attack: (attack != "none").then_some(ATTACK),
+        twin: calm,
+        groups: Vec::new(),
+        windows,
+    }
 }
 
 /// These attacks against these operators.

@@ -1,8 +1,8 @@
 //! `evaluate`: what a model does on the untouched and on the triggered test inputs.
 
 use aconite_core::{
-    AsrScope, Attack, Dataset, Error, Goal, LabelMap, NamedTensors, Result, Rows, Seed, Sorted, best_class,
-    metrics,
+    AsrScope, Attack, Dataset, Error, Goal, Groups, LabelMap, NamedTensors, Result, Rows, Seed, Sorted,
+    best_class, metrics,
 };
 use aconite_plan::{Entry, Stage};
 use aconite_record::Predictions;
@@ -35,6 +35,14 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> std::result::Result
         metrics::class_accuracy(&predicted, test.labels(), test.num_classes()).into_iter().enumerate()
     {
         put(&format!("class_accuracy_{class}"), share);
+    }
+    if let Some(column) = &settings.groups {
+        let groups = Groups::by(column, &split.train, test)?;
+        let shares = groups.accuracy(&predicted, test.labels());
+        put("group_accuracy_gap", aconite_record::gap(&shares));
+        for (name, share) in groups.names().iter().zip(shares) {
+            put(&format!("group_accuracy_{name}"), share);
+        }
     }
     let cutoffs = model.cutoffs();
     if let Some(cutoffs) = cutoffs {

@@ -1,8 +1,8 @@
 //! A federation's `fit`: its rounds, each looked at on the test set, resumed where an interrupted run kept its state.
 
 use aconite_core::{
-    Aggregator, Course, Dataset, Defense, Error, Goal, Learner, Mixing, Model, NamedTensors, Observer, Pace,
-    Result, Role, Silent, best_class, metrics,
+    Aggregator, Course, Dataset, Defense, Error, Goal, Groups, Learner, Mixing, Model, NamedTensors,
+    Observer, Pace, Result, Role, Silent, best_class, metrics,
 };
 use aconite_data::Split;
 use aconite_federated::{Federation, Round, Snapshot, Trainer, Watch};
@@ -140,6 +140,7 @@ pub(super) struct Exam<'a> {
     split: &'a Split,
     triggered: Option<Triggered>,
     targeted: Option<Misread>,
+    groups: Option<Groups>,
 }
 
 impl<'a> Exam<'a> {
@@ -148,8 +149,11 @@ impl<'a> Exam<'a> {
         split: &'a Split,
         attack: Option<&dyn aconite_core::Attack>,
     ) -> std::result::Result<Self, Failure> {
-        let scope = families::evaluate(&stage.settings["evaluate"])?.asr_scope;
-        let mut exam = Self { split, triggered: None, targeted: None };
+        let settings = families::evaluate(&stage.settings["evaluate"])?;
+        let scope = settings.asr_scope;
+        let groups =
+            settings.groups.map(|column| Groups::by(&column, &split.train, &split.test)).transpose()?;
+        let mut exam = Self { split, triggered: None, targeted: None, groups };
         let Some(attack) = attack else { return Ok(exam) };
         match attack.goal(&split.train.info()) {
             Goal::Backdoor(map) => {
@@ -171,6 +175,11 @@ impl<'a> Exam<'a> {
     /// The test set.
     pub(super) fn test(&self) -> &Dataset {
         &self.split.test
+    }
+
+    /// The groups of its rows, where they are told.
+    pub(super) fn groups(&self) -> Option<&Groups> {
+        self.groups.as_ref()
     }
 
     /// What a model reads the test set as, and attack success.

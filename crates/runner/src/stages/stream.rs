@@ -52,6 +52,7 @@ pub(super) fn compute(
         monitors: settings.monitors.iter().map(|m| m.name.clone()).collect(),
         attack: attack.as_deref().map(|_: &dyn Attack| window(&settings.common)),
         twin: Vec::new(),
+        groups: exam.groups().map_or_else(Vec::new, |groups| groups.names().to_vec()),
         windows,
     };
     let course: serde_json::Map<String, Value> =
@@ -89,6 +90,10 @@ impl Watch for Diary<'_> {
             clean_accuracy: metrics::accuracy(&predicted, test.labels()),
             attack_success,
             class_accuracy: metrics::class_accuracy(&predicted, test.labels(), test.num_classes()),
+            group_accuracy: self
+                .exam
+                .groups()
+                .map_or_else(Vec::new, |groups| groups.accuracy(&predicted, test.labels())),
             drift: seen.drift.clone(),
             thresholds: seen.thresholds.clone(),
             alarms: seen.alarms.clone(),

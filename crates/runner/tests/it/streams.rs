@@ -192,3 +192,49 @@ fn what_does_not_fit_a_stream_is_refused() {
                   source = 1\ntarget = 0\nrate = 0.1\n[stream]\nwindows = 10\norder = 'time'\nattack_from = 2\nattack_until = 4\n";
     refused(sorted, &["in window 2", "0 rows"]);
 }
+
+#[test]
+fn groups_of_test_rows_are_told_after_every_window() {
+    let sandbox = Sandbox::new();
+    // The sign of x is the class, in one region of twenty rows the other way round: its readers are misread.
+    let line = |row: usize| {
+        let (class, few) = (row % 2, row % 20 < 2);
+        let x =
+            (if class == 1 { 1.0 } else { -1.0 }) * (if few { -1.0 } else { 1.0 }) * (1.0 + (row % 7) as f64);
+        format!("{x},{},{class}\n", if few { "north" } else { "south" })
+    };
+    sandbox.write("t.csv", &format!("x,region,label\n{}", (0..800).map(line).collect::<String>()));
+    let of = |column: &str, stream: &str| {
+        format!(
+            "[dataset]\nkind = 'csv'\npath = 't.csv'\n[victim]\nkind = 'logistic'\n[evaluate]\ngroups = '{column}'\n\
+             controls = false\n{stream}"
+        )
+    };
+    let flips = "[attack]\nkind = 'random_flip'\nrate = 0.1\n";
+    sandbox.write(
+        "e.toml",
+        &of("region", &format!("{flips}[stream]\nkind = 'every'\nwindows = 4\nattack_from = 2\n")),
+    );
+    sandbox.ok(&["run", "e.toml"]);
+    let rows = sandbox.rows("results/e/cells.csv");
+    let get = |metric: &str| -> f64 { rows[0][metric].parse().unwrap_or_else(|_| panic!("no {metric}")) };
+    let (north, south) = (get("group_accuracy_north"), get("group_accuracy_south"));
+    assert!(south > 0.95 && north < 0.5, "{north} {south}");
+    assert_eq!(get("group_accuracy_gap"), south - north);
+    assert!(get("group_accuracy_worst") <= north && get("group_gap_worst") >= south - north);
+    let file = std::fs::read_dir(sandbox.path("results/e/windows")).unwrap().next().unwrap().unwrap().path();
+    let told: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(told["groups"], serde_json::json!(["north", "south", "other"]));
+    assert_eq!(told["windows"][3]["group_accuracy"][0], north);
+    // Without a stream it is the model's alone.
+    sandbox.write("f.toml", &of("x", ""));
+    sandbox.ok(&["run", "f.toml"]);
+    let rows = sandbox.rows("results/f/cells.csv");
+    assert!(rows[0].contains_key("group_accuracy_low") && rows[0].contains_key("group_accuracy_high"));
+    sandbox.write("g.toml", &of("regio", ""));
+    let ran = sandbox.run(&["check", "g.toml"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.err);
+    for text in ["g.toml:", "evaluate.groups", "\"regio\"", "x, region"] {
+        assert!(ran.err.contains(text), "should say {text:?}:\n{}", ran.err);
+    }
+}
