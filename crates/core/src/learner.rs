@@ -48,6 +48,27 @@ pub trait Learner: Sync {
         false
     }
 
+    /// Goes on from a model of its own, as [`Model::tensors`] gave it, and learns further rows, of which the model may
+    /// have seen none. A net takes the steps that `[train]` says from these weights; a victim that counts adds the
+    /// rows to its counts, which is [`Learner::fit`] of all rows in their order.
+    ///
+    /// # Errors
+    /// As [`Learner::fit`]; the tensors are not those of such a model; and the victim cannot go on.
+    fn learn_on(
+        &self,
+        model: &NamedTensors,
+        data: &Dataset,
+        seed: Seed,
+        watch: &mut dyn Observer,
+    ) -> Result<Box<dyn Model>> {
+        self.fit_with(data, seed, Course { start: Some(model), ..Course::default() }, watch)
+    }
+
+    /// Whether [`Learner::learn_on`] works.
+    fn learns_on(&self) -> bool {
+        self.takes_steps()
+    }
+
     /// Learns these rows again and again under other labels, for an adversary who tries labels out; `None` if that
     /// is no faster than [`Learner::fit`].
     ///

@@ -64,13 +64,16 @@ pub(crate) fn check(
         let message = "the operator waits for an alarm, and no monitor raises one";
         return Err(("stream.policy", Error::new(message).hint("add [stream.monitor]")));
     }
-    if stream.schedule.needs_steps() && !learner.takes_steps() {
+    if stream.schedule.goes_on() && !learner.learns_on() {
         let message = format!(
-            "{} goes on from the last weights, and {} is not trained in gradient steps",
+            "{} goes on from the last model, and {} learns its rows all at once",
             kind("stream"),
             kind("victim")
         );
-        return Err(("stream", Error::new(message).hint("choose a net as victim, or every or sliding")));
+        return Err((
+            "stream",
+            Error::new(message).hint("choose a net or spambayes as victim, or every or sliding"),
+        ));
     }
     if !matches!(settings["train"]["transfer"].as_str(), None | Some("none")) {
         let error = Error::at("transfer", "a stream starts from fresh weights");

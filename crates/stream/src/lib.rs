@@ -47,8 +47,8 @@ pub trait Schedule: std::fmt::Debug + Send + Sync {
         None
     }
 
-    /// Whether the victim must be trained in gradient steps.
-    fn needs_steps(&self) -> bool {
+    /// Whether the victim must be one that goes on from a model.
+    fn goes_on(&self) -> bool {
         false
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use aconite_core::{Course, Error, Info, Model, NamedTensors, Result, Silent};
+use aconite_core::{Error, Info, Model, NamedTensors, Result, Silent};
 
 use crate::pool::Pool;
 use crate::{Stream, Training};
@@ -40,9 +40,8 @@ impl Site<'_> {
             return self.fresh();
         };
         let Some(data) = self.pool.newest()? else { return Ok(0) };
-        let course = Course { start: Some(&last), ..Course::default() };
         let seed = self.stream.seed.derive(&format!("window {window}"));
-        self.model = Some(self.stream.learner.fit_with(&data, seed, course, &mut Silent)?);
+        self.model = Some(self.stream.learner.learn_on(&last, &data, seed, &mut Silent)?);
         Ok(data.len())
     }
 

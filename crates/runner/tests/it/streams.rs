@@ -79,6 +79,35 @@ fn one_clean_twin_serves_all_operators_and_schedules_take_any_victim() {
     }
 }
 
+// SpamBayes counts: adding a window's mail to the counts is learning all mail so far anew, until somebody puts an older
+// filter back. Then `every` learns the poison again.
+#[test]
+fn a_filter_that_learns_on_is_that_of_all_mail_so_far() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "e.toml",
+        "[dataset]\nkind = 'sms_spam'\n[victim]\nkind = 'spambayes'\n[attack]\nkind = 'dictionary'\n\
+         rate = 0.05\n[evaluate]\ncontrols = false\n[stream]\nwindows = 10\nattack_from = 6\nattack_until = 7\n\
+         reference = 1\ncalibrate = 3\nmonitor = { kind = 'holdout_accuracy', threshold = 0.1 }\n[grid]\n\
+         'stream.kind' = ['every', 'incremental']\n'stream.policy' = ['none', 'roll_back']\n",
+    );
+    sandbox.ok(&["run", "e.toml"]);
+    let rows = sandbox.rows("results/e/cells.csv");
+    let at = |schedule: &str, policy: &str, metric: &str| -> f64 {
+        let mut of =
+            rows.iter().filter(|r| r["stream.kind"] == schedule && r["stream.policy.kind"] == policy);
+        of.next().unwrap()[metric].parse().unwrap_or_else(|_| panic!("{schedule} {policy}: no {metric}"))
+    };
+    for metric in ["clean_accuracy", "ham_not_delivered", "damage", "clean_accuracy_worst", "alarms"] {
+        assert_eq!(at("every", "none", metric), at("incremental", "none", metric), "{metric}");
+    }
+    assert!(at("every", "none", "damage") > 0.1);
+    // Windows 6 to 9 are learnt with the poison in them again and again; or window 6 alone.
+    assert_eq!(at("every", "roll_back", "repairs"), 4.0);
+    assert_eq!(at("incremental", "roll_back", "repairs"), 1.0);
+    assert!(at("incremental", "roll_back", "ham_not_delivered") < at("every", "none", "ham_not_delivered"));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_killed_stream_goes_on_from_its_last_state_to_the_same_numbers() {
@@ -141,7 +170,7 @@ fn what_does_not_fit_a_stream_is_refused() {
     let of = |kind: &str, rest: &str| stream(kind, rest);
     refused(&of("every", "").replace("windows = 10", "windows = 2000"), &["stream.windows", "2000", "950"]);
     refused(&of("sliding", "keep = 0\n"), &["stream.keep", "at least 1"]);
-    refused(&of("incremental", "").replace("'linear'", "'svm'"), &["svm", "gradient steps"]);
+    refused(&of("incremental", "").replace("'linear'", "'svm'"), &["svm", "all at once"]);
     let late = of("every", "[attack]\nkind = 'random_flip'\n");
     refused(&late.replace("attack_from = 6", "attack_from = 10"), &["attack_from", "never comes"]);
     refused(&late.replace("attack_until = 8", "attack_until = 6"), &["attack_until", "raise it"]);

@@ -10,9 +10,11 @@ use crate::{Schedule, Training};
 ///
 /// Paper: none of its own; online gradient descent in batches.
 ///
-/// The first window is trained on from fresh weights, each later one as `[train]` says from the weights that serve:
-/// epochs over the window's rows, the optimiser and the course of the learning rate anew in each. No row is seen again.
-/// For victims that are trained in gradient steps. An operator who retrains does it on all rows that are left.
+/// The first window is learnt from nothing, each later one from the model that serves; no row is seen again. A net is
+/// trained as `[train]` says from its last weights: epochs over the window's rows, the optimiser and the course of the
+/// learning rate anew in each. `spambayes` adds the window to its counts, so that it is the filter of all mail so far
+/// and costs one window: it forgets nothing, and to be rid of a window an operator must put an older filter back or
+/// count anew. Other victims are refused. An operator who retrains does it on all rows that are left.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Incremental {}
@@ -27,7 +29,7 @@ impl Schedule for Incremental {
         if window == 0 { Training::Fresh } else { Training::Continue }
     }
 
-    fn needs_steps(&self) -> bool {
+    fn goes_on(&self) -> bool {
         true
     }
 }

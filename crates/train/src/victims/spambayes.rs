@@ -33,7 +33,8 @@ use samples::Read;
 /// `spam_as_ham` and `spam_not_caught` cut at the cutoffs. Tokens of a message: of its subject, addresses, types and
 /// text, words of `shortest` to `longest` characters, longer ones by their first character and length, the parts of
 /// addresses; HTML is stripped. Texts are read as bodies. Features are which of the most frequent tokens a message
-/// holds, 0 or 1. Nothing is drawn, and the order of messages does not matter.
+/// holds, 0 or 1. Nothing is drawn, and the order of messages does not matter: under `[stream] kind = "incremental"` its
+/// counts grow window by window into those of all mail.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Spambayes {
@@ -131,6 +132,26 @@ impl Spambayes {
         Limits { shortest: self.shortest, longest: self.longest }
     }
 
+    /// The filter of these counts and those of further messages.
+    fn count(
+        &self,
+        mut lexicon: Lexicon,
+        mut counts: Counts,
+        data: &Dataset,
+        watch: &mut dyn Observer,
+    ) -> Result<Box<dyn Model>> {
+        let documents = checked(self, data)?;
+        let info = data.info();
+        let spam = self.cuts(&info)?.class;
+        let sets = sets(documents, self.limits(), &mut lexicon);
+        for (row, (set, &label)) in sets.iter().zip(data.labels()).enumerate() {
+            counts.learn(set, label == spam);
+            watch.step(row + 1, data.len());
+        }
+        counts.words.resize(lexicon.len(), [0; 2]);
+        self.filter(&info, lexicon, counts)
+    }
+
     fn filter(&self, info: &Info, lexicon: Lexicon, counts: Counts) -> Result<Box<dyn Model>> {
         let cutoffs = self.cuts(info)?;
         Ok(Box::new(Filter::new(lexicon, counts, self.constants(), self.limits(), cutoffs, self.features)))
@@ -177,17 +198,22 @@ impl Learner for Spambayes {
     }
 
     fn fit(&self, data: &Dataset, _: Seed, watch: &mut dyn Observer) -> Result<Box<dyn Model>> {
-        let documents = checked(self, data)?;
-        let info = data.info();
-        let spam = self.cuts(&info)?.class;
-        let (mut lexicon, mut counts) = (Lexicon::new(), Counts::default());
-        let sets = sets(documents, self.limits(), &mut lexicon);
-        for (row, (set, &label)) in sets.iter().zip(data.labels()).enumerate() {
-            counts.learn(set, label == spam);
-            watch.step(row + 1, data.len());
-        }
-        counts.words.resize(lexicon.len(), [0; 2]);
-        self.filter(&info, lexicon, counts)
+        self.count(Lexicon::new(), Counts::default(), data, watch)
+    }
+
+    fn learn_on(
+        &self,
+        model: &NamedTensors,
+        data: &Dataset,
+        _: Seed,
+        watch: &mut dyn Observer,
+    ) -> Result<Box<dyn Model>> {
+        let (lexicon, counts) = model::take(model)?;
+        self.count(lexicon, counts, data, watch)
+    }
+
+    fn learns_on(&self) -> bool {
+        true
     }
 
     fn samples(&self, data: &Dataset) -> Result<Option<Box<dyn Samples>>> {

@@ -173,6 +173,26 @@ fn spambayes_scores_by_hand() {
     assert!(both.chunks(2).all(|pair| (pair[0] + pair[1] - 1.0).abs() < 1e-6));
 }
 
+// Counts add up: whatever the windows, the stored model is that of one fit, byte by byte.
+#[test]
+fn going_on_window_by_window_is_one_fit_of_all_mail() {
+    let learner = Spambayes::default();
+    assert!(learner.learns_on() && !learner.takes_steps() && !Svm::default().learns_on());
+    let all = texts(&[&TEXTS[..], &NEW[..]].concat(), &[&LABELS[..], &[1, 1, 0, 0]].concat());
+    let whole = learner.fit(&all, Seed(0), &mut Silent).unwrap();
+    for cuts in [vec![0, 6, 10], vec![0, 1, 2, 9, 10]] {
+        let window = |at: usize| all.select(&(cuts[at]..cuts[at + 1]).collect::<Vec<_>>()).unwrap();
+        let mut model = learner.fit(&window(0), Seed(0), &mut Silent).unwrap();
+        for at in 1..cuts.len() - 1 {
+            model = learner.learn_on(&model.tensors(), &window(at), Seed(at as u64), &mut Silent).unwrap();
+        }
+        assert_eq!(model.tensors(), whole.tensors(), "{cuts:?}");
+        assert_eq!(model.scores(new().rows()).unwrap(), whole.scores(new().rows()).unwrap());
+    }
+    assert!(learner.learn_on(&Default::default(), &all, Seed(0), &mut Silent).is_err());
+    assert!(Svm::default().learn_on(&whole.tensors(), &all, Seed(0), &mut Silent).is_err());
+}
+
 #[test]
 fn trial_samples_are_trained_filters() {
     for learner in victims().into_iter().take(2) {

@@ -7,7 +7,7 @@ pub(crate) mod share;
 pub(crate) mod timeline;
 
 use self::course::{Attack, attacks, rules};
-use self::panel::{Frame, message};
+use self::panel::{Frame, TURNS, message};
 use super::axis::share_range;
 use super::canvas::{Align, Canvas, Ink};
 use super::style::*;
@@ -128,7 +128,7 @@ fn page(study: &Study, facet: &Facet<'_>, page: &Page<'_>, album: &mut Album) ->
     let (low, most) = share_range(&means, 0.05);
     // From near zero on the axis may as well begin there.
     let ranges = [reach(&success), (if low < 0.25 { low.min(0.0) } else { low }, most)];
-    let mut y = top;
+    let (mut y, mut turns) = (top, false);
     for row in attacks.chunks(columns) {
         let mut below = y;
         for (column, attack) in row.iter().enumerate() {
@@ -146,7 +146,8 @@ fn page(study: &Study, facet: &Facet<'_>, page: &Page<'_>, album: &mut Album) ->
                     }
                     false => message(&mut canvas, &frame, attack.none),
                 }
-                attack.curves.iter().for_each(|c| frame.curve(&mut canvas, &c.success, ink_of(c.rule)));
+                let courses = attack.curves.iter().map(|c| (&c.success[..], ink_of(c.rule)));
+                turns |= frame.curves(&mut canvas, courses);
                 below += high + 20.0;
             }
             let frame =
@@ -156,7 +157,7 @@ fn page(study: &Study, facet: &Facet<'_>, page: &Page<'_>, album: &mut Album) ->
             if let Some(twin) = twin {
                 frame.reference(&mut canvas, twin.mean);
             }
-            attack.curves.iter().for_each(|c| frame.curve(&mut canvas, &c.clean, ink_of(c.rule)));
+            turns |= frame.curves(&mut canvas, attack.curves.iter().map(|c| (&c.clean[..], ink_of(c.rule))));
             below += high;
         }
         y = below + 58.0;
@@ -170,6 +171,9 @@ fn page(study: &Study, facet: &Facet<'_>, page: &Page<'_>, album: &mut Album) ->
     }
     if attacks.iter().any(|a| a.window.is_some()) {
         caption.push_str(" Shaded: the rounds in which the attack is on.");
+    }
+    if turns {
+        caption.push_str(TURNS);
     }
     if attacks.iter().flat_map(|a| &a.curves).any(|c| c.thinned) {
         caption.push_str(" Of many rounds every k-th is drawn, and the last.");

@@ -8,6 +8,11 @@ use crate::stats::Stat;
 
 /// A curve of no more rounds than this has a dot at each.
 const DOTS: usize = 25;
+/// Radius of a dot.
+const DOT: f64 = 2.8;
+
+/// What a caption says where [`Frame::curves`] let dots take turns.
+pub(super) const TURNS: &str = " Where curves coincide their dots take turns.";
 
 /// The axes of a panel.
 pub(super) struct Frame {
@@ -94,15 +99,34 @@ impl Frame {
         }
     }
 
-    /// The means along the rounds.
-    pub(super) fn curve(&self, canvas: &mut Canvas, course: &[(f64, Stat)], ink: Ink) {
-        let path: Vec<(f64, f64)> = course.iter().map(|(r, s)| (self.x.at(*r), self.y(s.mean))).collect();
-        if path.len() <= DOTS {
-            path.iter().for_each(|at| canvas.disc(*at, 2.8, ink));
+    /// Every curve's means along the rounds. Where dots of several lie on one another they take turns at lying on top,
+    /// so that no curve hides another; whether that was so.
+    pub(super) fn curves<'a>(
+        &self,
+        canvas: &mut Canvas,
+        courses: impl Iterator<Item = (&'a [(f64, Stat)], Ink)>,
+    ) -> bool {
+        let paths: Vec<(Vec<(f64, f64)>, Ink)> = courses
+            .map(|(course, ink)| (course.iter().map(|(r, s)| (self.x.at(*r), self.y(s.mean))).collect(), ink))
+            .collect();
+        for (path, ink) in paths.iter().filter(|(path, _)| path.len() > 1) {
+            canvas.path(path.clone(), 2.2, *ink);
         }
-        if path.len() > 1 {
-            canvas.path(path, 2.2, ink);
+        let dotted: Vec<_> = paths.iter().filter(|(path, _)| path.len() <= DOTS).collect();
+        let near = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).hypot(a.1 - b.1) < DOT;
+        let mut turns = false;
+        for round in 0..dotted.iter().map(|(path, _)| path.len()).max().unwrap_or(0) {
+            let dots: Vec<_> =
+                dotted.iter().filter_map(|(path, ink)| Some((*path.get(round)?, *ink))).collect();
+            for (i, &(at, ink)) in dots.iter().enumerate() {
+                let pile: Vec<usize> = (0..dots.len()).filter(|&j| near(dots[j].0, at)).collect();
+                turns |= pile.len() > 1;
+                if pile[round % pile.len()] == i {
+                    canvas.disc(at, DOT, ink);
+                }
+            }
         }
+        turns
     }
 
     /// The means along the rounds, grey and dashed.
@@ -134,4 +158,38 @@ pub(super) fn message(canvas: &mut Canvas, frame: &Frame, none: bool) {
         style,
         Align::Middle,
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many discs of each colour a panel has.
+    fn discs(courses: &[(Vec<f64>, Ink)]) -> (bool, Vec<usize>) {
+        let mut canvas = Canvas::default();
+        let frame = Frame::new((0.0, 300.0), (0.0, 100.0), (0.0, 1.0), ("round", 5.0));
+        let courses: Vec<(Vec<(f64, Stat)>, Ink)> = courses
+            .iter()
+            .map(|(values, ink)| {
+                let at = |(round, value): (usize, &f64)| Some((round as f64, Stat::of(&[*value])?));
+                (values.iter().enumerate().filter_map(at).collect(), *ink)
+            })
+            .collect();
+        let turns = frame.curves(&mut canvas, courses.iter().map(|(course, ink)| (&course[..], *ink)));
+        let svg = canvas.svg("curves", "curves", (300.0, 100.0)).unwrap();
+        let circles: Vec<&str> = svg.split('<').filter(|element| element.starts_with("circle")).collect();
+        let colour = |ink: &Ink| format!("#{:02X}{:02X}{:02X}", ink.0.0, ink.0.1, ink.0.2);
+        let of = |(_, ink): &(_, Ink)| circles.iter().filter(|c| c.contains(&colour(ink))).count();
+        (turns, courses.iter().map(of).collect())
+    }
+
+    #[test]
+    fn no_curve_hides_another() {
+        let flat = vec![0.5; 6];
+        assert_eq!(discs(&[(flat.clone(), BLUE), (flat.clone(), GREEN)]), (true, vec![3, 3]));
+        assert_eq!(discs(&[(flat.clone(), BLUE), (vec![0.9; 6], GREEN)]), (false, vec![6, 6]));
+        // They part after two rounds.
+        let parting = vec![0.5, 0.5, 0.9, 0.9, 0.9, 0.9];
+        assert_eq!(discs(&[(flat, BLUE), (parting, GREEN)]), (true, vec![5, 5]));
+    }
 }

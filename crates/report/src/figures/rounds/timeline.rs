@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aconite_record::{WindowRow, Windows};
 use serde_json::Value;
 
-use super::panel::{Frame, message};
+use super::panel::{Frame, TURNS, message};
 use super::{Album, Figure, ink_of, reach};
 use crate::Error;
 use crate::figures::axis::{Scale, share_range};
@@ -185,7 +185,7 @@ fn page(
     let means: Vec<f64> = clean.iter().map(|s| s.mean).chain(twins).collect();
     let range = share_range(&means, 0.05);
     let alarmed = curves().any(|c| !c.alarms.is_empty());
-    let mut bottom = top;
+    let (mut bottom, mut turns) = (top, false);
     for (at, column) in columns.iter().enumerate() {
         let from = left + at as f64 * (wide + GAP);
         let heading = if column.none { "no attack" } else { column.name };
@@ -202,14 +202,15 @@ fn page(
                 message(&mut canvas, &frame, column.none);
             }
             column.curves.iter().for_each(|c| frame.band(&mut canvas, &c.success, ink_of(c.operator)));
-            column.curves.iter().for_each(|c| frame.curve(&mut canvas, &c.success, ink_of(c.operator)));
+            let courses = column.curves.iter().map(|c| (&c.success[..], ink_of(c.operator)));
+            turns |= frame.curves(&mut canvas, courses);
             y += high + 20.0;
         }
         let frame = Frame::new((from, from + wide), (y, y + high), range, ("window", end));
         frame.draw(&mut canvas, first.then_some("clean accuracy (%)"), column.shaded, true);
         column.curves.iter().for_each(|c| frame.band(&mut canvas, &c.clean, ink_of(c.operator)));
         frame.dashes(&mut canvas, &column.twin);
-        column.curves.iter().for_each(|c| frame.curve(&mut canvas, &c.clean, ink_of(c.operator)));
+        turns |= frame.curves(&mut canvas, column.curves.iter().map(|c| (&c.clean[..], ink_of(c.operator))));
         bottom = y + high + 58.0;
     }
     let under = legend(&mut canvas, operators, bottom + 10.0);
@@ -219,6 +220,9 @@ fn page(
     }
     if columns.iter().any(|c| c.shaded.is_some()) {
         caption.push_str(" Shaded: the windows in which the attack is on.");
+    }
+    if turns {
+        caption.push_str(TURNS);
     }
     if alarmed {
         caption.push_str(" Marks above: alarms, paler where not all seeds had one.");
