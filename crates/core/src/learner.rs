@@ -303,6 +303,14 @@ pub trait Model {
     /// As [`Model::scores`].
     fn features(&self, rows: &Rows) -> Result<Tensor>;
 
+    /// [`Model::scores`] and [`Model::features`], in one pass where that is possible.
+    ///
+    /// # Errors
+    /// As [`Model::scores`].
+    fn scores_and_features(&self, rows: &Rows) -> Result<(Tensor, Tensor)> {
+        Ok((self.scores(rows)?, self.features(rows)?))
+    }
+
     /// Everything needed to rebuild it.
     fn tensors(&self) -> NamedTensors;
 

@@ -393,6 +393,8 @@ mod tests {
         let restored = learner(0.05).restore(&data.info(), &a.tensors()).unwrap();
         assert_eq!(restored.scores(data.rows()).unwrap(), a.scores(data.rows()).unwrap());
         assert_eq!(restored.features(data.rows()).unwrap(), a.features(data.rows()).unwrap());
+        let (scores, features) = a.scores_and_features(data.rows()).unwrap();
+        assert!(scores == a.scores(data.rows()).unwrap() && features == a.features(data.rows()).unwrap());
     }
 
     #[test]

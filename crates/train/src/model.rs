@@ -41,30 +41,44 @@ impl NetModel {
         Mode { train: false, kind: self.precision.kind() }
     }
 
-    /// Applies `pass` to the rows in slices and joins the f32 results.
-    fn in_slices(&self, content: &Rows, pass: impl Fn(&Tensor, Mode) -> Tensor) -> Result<Tensor> {
+    /// Applies `pass` to the rows in slices and joins each of its results in f32.
+    fn in_slices<const N: usize>(
+        &self,
+        content: &Rows,
+        pass: impl Fn(&Tensor, Mode) -> [Tensor; N],
+    ) -> Result<[Tensor; N]> {
         let all = numbers(content, self.vocabulary.as_ref())?;
         let mode = self.mode();
         Ok(no_grad(|| {
-            let parts: Vec<Tensor> = (0..content.len())
-                .step_by(ROWS)
-                .map(|from| {
-                    let batch = input(&rows(&all, from, (from + ROWS).min(content.len())), mode.kind);
-                    pass(&batch, mode).to_kind(Kind::Float)
-                })
-                .collect();
-            Tensor::cat(&parts, 0)
+            let mut parts = [const { Vec::new() }; N];
+            for from in (0..content.len()).step_by(ROWS) {
+                let batch = input(&rows(&all, from, (from + ROWS).min(content.len())), mode.kind);
+                for (parts, part) in parts.iter_mut().zip(pass(&batch, mode)) {
+                    parts.push(part.to_kind(Kind::Float));
+                }
+            }
+            parts.map(|parts| Tensor::cat(&parts, 0))
         }))
     }
 }
 
 impl Model for NetModel {
     fn scores(&self, rows: &Rows) -> Result<Tensor> {
-        self.in_slices(rows, |batch, mode| self.network.logits(batch, mode))
+        let [scores] = self.in_slices(rows, |batch, mode| [self.network.logits(batch, mode)])?;
+        Ok(scores)
     }
 
     fn features(&self, rows: &Rows) -> Result<Tensor> {
-        self.in_slices(rows, |batch, mode| self.network.features(batch, mode))
+        let [features] = self.in_slices(rows, |batch, mode| [self.network.features(batch, mode)])?;
+        Ok(features)
+    }
+
+    fn scores_and_features(&self, rows: &Rows) -> Result<(Tensor, Tensor)> {
+        let [scores, features] = self.in_slices(rows, |batch, mode| {
+            let features = self.network.features(batch, mode);
+            [self.network.head(&features, mode), features]
+        })?;
+        Ok((scores, features))
     }
 
     fn tensors(&self) -> NamedTensors {

@@ -17,13 +17,17 @@ pub(super) fn compute(stage: &Stage, shop: &mut Workshop) -> Result<Output, Fail
         false => (shop.fold(stage)?, true),
     };
     let model = shop.model(stage, &data.info())?;
-    let scores = model.scores(data.rows())?;
     let mut value = json!({ "rows": data.len() });
-    let mut named: aconite_core::NamedTensors = [("scores".to_owned(), scores)].into();
-    if !folded {
-        let features = model.features(data.rows())?;
-        value["width"] = json!(features.size()[1]);
-        named.insert("features".into(), features);
-    }
+    let mut named = aconite_core::NamedTensors::new();
+    let scores = match folded {
+        true => model.scores(data.rows())?,
+        false => {
+            let (scores, features) = model.scores_and_features(data.rows())?;
+            value["width"] = json!(features.size()[1]);
+            named.insert("features".into(), features);
+            scores
+        }
+    };
+    named.insert("scores".into(), scores);
     Ok(Output { value, files: vec![(FILE.into(), tensors::encode(&named)?)] })
 }

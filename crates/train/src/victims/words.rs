@@ -237,6 +237,10 @@ impl Model for Worded {
         self.inner.features(&self.vocabulary.table(rows.documents()?)?)
     }
 
+    fn scores_and_features(&self, rows: &Rows) -> Result<(Tensor, Tensor)> {
+        self.inner.scores_and_features(&self.vocabulary.table(rows.documents()?)?)
+    }
+
     fn tensors(&self) -> NamedTensors {
         let mut tensors = self.inner.tensors();
         put_words(self.vocabulary.lexicon.tokens(), &mut tensors);

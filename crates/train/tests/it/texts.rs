@@ -194,6 +194,16 @@ fn going_on_window_by_window_is_one_fit_of_all_mail() {
 }
 
 #[test]
+fn one_pass_gives_the_same_scores_and_features() {
+    for learner in victims() {
+        let model = fit(learner.as_ref());
+        let (scores, features) = model.scores_and_features(new().rows()).unwrap();
+        assert_eq!(scores, model.scores(new().rows()).unwrap());
+        assert_eq!(features, model.features(new().rows()).unwrap());
+    }
+}
+
+#[test]
 fn trial_samples_are_trained_filters() {
     for learner in victims().into_iter().take(2) {
         let all = texts(&[&TEXTS[..], &NEW[..]].concat(), &[&LABELS[..], &[1, 1, 0, 0]].concat());
