@@ -31,7 +31,10 @@ pub struct Bulyan {
     pub f: Option<usize>,
 }
 
-impl Kind for Bulyan {}
+impl Kind for Bulyan {
+    // 2: the last bits of distances.
+    const VERSION: u32 = 2;
+}
 
 impl Defense for Bulyan {
     fn role(&self) -> Role<'_> {

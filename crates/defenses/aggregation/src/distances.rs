@@ -2,8 +2,9 @@
 //!
 //! ‖a − b‖² = ‖a‖² + ‖b‖² − 2⟨a, b⟩ needs one product of the matrix with itself instead of n²/2 passes, but loses
 //! digits where the distance is small against the lengths. So lengths are measured from an update in the middle of
-//! most others, found on a sample of coordinates, and the few pairs that are still much closer to each other than
-//! to it (colluding clients, mostly) are measured directly.
+//! most others, found on a sample of coordinates. Crowds that are still much closer to each other than to it
+//! (colluding clients, mostly) are measured again, from one in their own middle, and what is too close even then
+//! directly.
 
 use aconite_core::Result;
 use tch::{Kind, Tensor};
@@ -14,10 +15,13 @@ use crate::matrix::Matrix;
 /// Numbers of a block of the product.
 const BLOCK: usize = 1 << 20;
 /// The product is f32, its sum over blocks f64: about 10⁻⁷ of the squared lengths is lost. Distances below this
-/// share of them are measured directly.
+/// share of them are measured again.
 const NEAR: f64 = 1e-2;
 /// Pairs that are measured in one pass.
 const BATCH: usize = 1 << 14;
+
+/// Pairs of rows, the lower one first.
+type Pairs = Vec<(usize, usize)>;
 
 /// Squared distances between all rows.
 #[derive(Debug)]
@@ -44,42 +48,64 @@ impl Distances {
     /// Between the points that a view makes of updates.
     pub fn of(matrix: &Matrix<'_>, view: &View) -> Result<Self> {
         let n = matrix.len();
-        let middle = view.middle(matrix)?;
-        let gram = view.gram(matrix, middle)?;
+        let mut distances = Self { n, squared: vec![0.0; n * n] };
+        let all: Vec<usize> = (0..n).collect();
+        let (near, mut left) = distances.measure(matrix, view, &all)?;
+        if view.scale.is_none() {
+            for crowd in crowds(n, &near) {
+                let (near, lost) = distances.measure(matrix, view, &crowd)?;
+                left.extend(near.into_iter().chain(lost));
+            }
+        } else {
+            // Scaled points are rounded before one is taken from another, and no middle brings back what that lost.
+            left.extend(near);
+        }
+        distances.measure_directly(matrix, view, &left)?;
+        for a in 0..n {
+            for b in 0..a {
+                distances.squared[a * n + b] = distances.squared[b * n + a];
+            }
+        }
+        Ok(distances)
+    }
+
+    /// Measures the distances among these rows, which rise, from one in their middle, above the diagonal. Returns the pairs
+    /// that are too near to each other for that, and those whose squares are too large for f32.
+    fn measure(&mut self, matrix: &Matrix<'_>, view: &View, rows: &[usize]) -> Result<(Pairs, Pairs)> {
+        let m = rows.len();
+        let gram = view.gram(matrix, rows, view.middle(matrix, rows)?)?;
         if gram.iter().any(|product| !product.is_finite()) {
-            // Either so is an update, or a square is too large for f32; the latter is dealt with below.
+            // Either so is an update, or a square is too large.
             matrix.check_finite()?;
         }
-        let mut squared = vec![0.0; n * n];
-        let mut near = Vec::new();
-        for a in 0..n {
-            for b in a + 1..n {
-                let lengths = gram[a * n + a] + gram[b * n + b];
-                let distance = lengths - gram[a * n + b] - gram[b * n + a];
-                // Written so that what is not a number is near.
-                if distance.is_finite() && distance >= NEAR * lengths {
-                    squared[a * n + b] = distance;
-                } else {
-                    near.push((a, b));
+        let (mut near, mut lost) = (Vec::new(), Vec::new());
+        for a in 0..m {
+            for b in a + 1..m {
+                let lengths = gram[a * m + a] + gram[b * m + b];
+                let distance = lengths - 2.0 * gram[a * m + b];
+                match (distance.is_finite(), distance >= NEAR * lengths) {
+                    (true, true) => self.squared[rows[a] * self.n + rows[b]] = distance,
+                    (true, false) => near.push((rows[a], rows[b])),
+                    (false, _) => lost.push((rows[a], rows[b])),
                 }
             }
         }
-        for pairs in near.chunks(BATCH) {
+        Ok((near, lost))
+    }
+
+    /// Measures these pairs one by one.
+    fn measure_directly(&mut self, matrix: &Matrix<'_>, view: &View, pairs: &[(usize, usize)]) -> Result<()> {
+        for pairs in pairs.chunks(BATCH) {
             let measured = matrix.sweep(false, pairs.len(), |tile, _, sums| {
                 for (sum, &(a, b)) in sums.iter_mut().zip(pairs) {
                     *sum += view.squared_distance(tile, a, b);
                 }
             })?;
             for (&(a, b), distance) in pairs.iter().zip(measured.sums) {
-                squared[a * n + b] = distance;
+                self.squared[a * self.n + b] = distance;
             }
         }
-        for a in 0..n {
-            for b in 0..a {
-                squared[a * n + b] = squared[b * n + a];
-            }
-        }
-        Ok(Self { n, squared })
+        Ok(())
     }
 
     /// Number of rows.
@@ -115,13 +141,13 @@ impl View {
         sum
     }
 
-    /// A row that has half of all rows close by, judged on some coordinates. It decides nothing but how many digits
-    /// the product keeps.
-    fn middle(&self, matrix: &Matrix<'_>) -> Result<usize> {
-        let (n, d) = (matrix.len(), matrix.columns());
+    /// Which of these rows has half of them close by, judged on some coordinates. It decides nothing but how many
+    /// digits the product keeps.
+    fn middle(&self, matrix: &Matrix<'_>, rows: &[usize]) -> Result<usize> {
+        let (n, d) = (rows.len(), matrix.columns());
         let count = ((1 << 23) / (n * n)).clamp(64, 1024).min(d);
         let places: Vec<i64> = (0..count).map(|at| (at * d / count) as i64).collect();
-        let sample = matrix.tensor()?.f_index_select(1, &Tensor::f_from_slice(&places)?)?;
+        let sample = only(&matrix.tensor()?.f_index_select(1, &Tensor::f_from_slice(&places)?)?, rows)?;
         let mut values = vec![0.0f32; n * count];
         sample.f_copy_data(&mut values, n * count)?;
         if let Some(offset) = &self.offset {
@@ -129,35 +155,39 @@ impl View {
                 row.iter_mut().zip(&places).for_each(|(value, &place)| *value += offset[place as usize]);
             }
         }
-        for (row, values) in values.chunks_exact_mut(count).enumerate() {
+        for (&row, values) in rows.iter().zip(values.chunks_exact_mut(count)) {
             let scale = self.scale(row) as f32;
             values.iter_mut().for_each(|value| *value *= scale);
         }
-        let rows: Vec<&[f32]> = values.chunks_exact(count).collect();
+        let points: Vec<&[f32]> = values.chunks_exact(count).collect();
         let reach = |row: &&[f32]| {
-            let mut distances: Vec<f64> = rows.iter().map(|other| squared_distance(row, other)).collect();
+            let mut distances: Vec<f64> = points.iter().map(|other| squared_distance(row, other)).collect();
             *distances.select_nth_unstable_by(n / 2, f64::total_cmp).1
         };
-        let reaches: Vec<f64> = rows.iter().map(reach).collect();
+        let reaches: Vec<f64> = points.iter().map(reach).collect();
         Ok((0..n).min_by(|&a, &b| reaches[a].total_cmp(&reaches[b])).unwrap_or(0))
     }
 
-    /// ⟨p_a − p_m, p_b − p_m⟩ for all pairs of points, m being the middle one.
-    fn gram(&self, matrix: &Matrix<'_>, middle: usize) -> Result<Vec<f64>> {
-        let (n, d) = (matrix.len(), matrix.columns());
-        let rows = matrix.tensor()?;
-        let column = |values: Vec<f32>| -> Result<Tensor> {
+    /// ⟨p_a − p_m, p_b − p_m⟩ for all pairs a ≤ b of these rows' points, m being the middle one; below the diagonal is
+    /// nothing of use.
+    fn gram(&self, matrix: &Matrix<'_>, rows: &[usize], middle: usize) -> Result<Vec<f64>> {
+        let (n, d) = (rows.len(), matrix.columns());
+        let all = matrix.tensor()?;
+        let column = |of: &dyn Fn(f64) -> f64| -> Result<Tensor> {
+            let values: Vec<f32> = rows.iter().map(|&row| of(self.scale(row)) as f32).collect();
             Ok(Tensor::f_from_slice(&values)?.f_view([n as i64, 1])?)
         };
-        let own = self.scale(middle);
-        let scales = column((0..n).map(|row| self.scale(row) as f32).collect())?;
-        let excess = column((0..n).map(|row| (self.scale(row) - own) as f32).collect())?;
+        let own = self.scale(rows[middle]);
+        let (scales, excess) = (column(&|scale| scale)?, column(&|scale| scale - own)?);
         let offset = self.offset.as_ref().map(|offset| Tensor::f_from_slice(offset)).transpose()?;
-        let mut gram = Tensor::f_zeros([n as i64, n as i64], (Kind::Double, tch::Device::Cpu))?;
+        let gram = Tensor::f_zeros([n as i64, n as i64], (Kind::Double, tch::Device::Cpu))?;
         let width = (BLOCK / n).max(64);
+        // The product is symmetric: the upper half of the rows with all, the lower half with itself.
+        let half = n as i64 / 2;
+        let parts = [(0, half), (half, n as i64 - half)];
         for start in (0..d).step_by(width) {
             let (start, width) = (start as i64, width.min(d - start) as i64);
-            let block = rows.f_narrow(1, start, width)?;
+            let block = only(&all.f_narrow(1, start, width)?, rows)?;
             let center = block.f_narrow(0, middle as i64, 1)?;
             let mut points = match self.scale {
                 // s_i(x_i + g) − s_m(x_m + g), so that what both share cancels before it is rounded.
@@ -167,12 +197,48 @@ impl View {
             if let (Some(_), Some(offset)) = (&self.scale, &offset) {
                 points = points.f_add_(&excess.f_mul(&offset.f_narrow(0, start, width)?)?)?;
             }
-            let _ = gram.f_add_(&points.f_mm(&points.f_tr()?)?.f_to_kind(Kind::Double)?)?;
+            for (from, height) in parts {
+                let others = n as i64 - from;
+                let product =
+                    points.f_narrow(0, from, height)?.f_mm(&points.f_narrow(0, from, others)?.f_tr()?)?;
+                let _ = gram
+                    .f_narrow(0, from, height)?
+                    .f_narrow(1, from, others)?
+                    .f_add_(&product.f_to_kind(Kind::Double)?)?;
+            }
         }
         let mut products = vec![0.0; n * n];
         gram.f_copy_data(&mut products, n * n)?;
         Ok(products)
     }
+}
+
+/// These rows of a matrix, which rise; the matrix itself if they are all.
+fn only(matrix: &Tensor, rows: &[usize]) -> Result<Tensor> {
+    if rows.len() == matrix.size()[0] as usize {
+        return Ok(matrix.shallow_clone());
+    }
+    let rows: Vec<i64> = rows.iter().map(|&row| row as i64).collect();
+    Ok(matrix.f_index_select(0, &Tensor::f_from_slice(&rows)?)?)
+}
+
+/// The rows in each connected part of these pairs, rising; rows in no pair are left out.
+fn crowds(n: usize, pairs: &[(usize, usize)]) -> Vec<Vec<usize>> {
+    let mut first: Vec<usize> = (0..n).collect();
+    let find = |first: &[usize], mut row: usize| {
+        while first[row] != row {
+            row = first[row];
+        }
+        row
+    };
+    for &(a, b) in pairs {
+        let (a, b) = (find(&first, a), find(&first, b));
+        first[a.max(b)] = a.min(b);
+    }
+    let mut crowds = vec![Vec::new(); n];
+    (0..n).for_each(|row| crowds[find(&first, row)].push(row));
+    crowds.retain(|crowd| crowd.len() > 1);
+    crowds
 }
 
 #[cfg(test)]
@@ -215,6 +281,12 @@ mod tests {
                 assert!((ours - wanted).abs() <= tolerance * wanted, "{a}, {b}: {ours} is not {wanted}");
             }
         }
+    }
+
+    #[test]
+    fn crowds_are_what_pairs_connect() {
+        assert_eq!(crowds(8, &[(4, 7), (0, 2), (2, 5), (1, 7)]), [vec![0, 2, 5], vec![1, 4, 7]]);
+        assert!(crowds(3, &[]).is_empty());
     }
 
     #[test]

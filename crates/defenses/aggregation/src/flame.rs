@@ -54,7 +54,10 @@ impl Default for Flame {
     }
 }
 
-impl Kind for Flame {}
+impl Kind for Flame {
+    // 2: the last bits of distances.
+    const VERSION: u32 = 2;
+}
 
 impl Defense for Flame {
     fn role(&self) -> Role<'_> {

@@ -40,7 +40,10 @@ impl Default for FoolsGold {
     }
 }
 
-impl Kind for FoolsGold {}
+impl Kind for FoolsGold {
+    // 2: the last bits of distances.
+    const VERSION: u32 = 2;
+}
 
 impl Defense for FoolsGold {
     fn role(&self) -> Role<'_> {

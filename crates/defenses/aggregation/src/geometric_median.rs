@@ -43,7 +43,10 @@ impl Default for GeometricMedian {
     }
 }
 
-impl Kind for GeometricMedian {}
+impl Kind for GeometricMedian {
+    // 2: the last bits of distances.
+    const VERSION: u32 = 2;
+}
 
 impl Defense for GeometricMedian {
     fn role(&self) -> Role<'_> {

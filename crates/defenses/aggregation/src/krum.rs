@@ -24,7 +24,10 @@ pub struct Krum {
     pub f: Option<usize>,
 }
 
-impl Kind for Krum {}
+impl Kind for Krum {
+    // 2: the last bits of distances.
+    const VERSION: u32 = 2;
+}
 
 impl Defense for Krum {
     fn role(&self) -> Role<'_> {

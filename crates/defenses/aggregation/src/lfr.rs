@@ -79,7 +79,10 @@ impl Default for Lfr {
     }
 }
 
-impl Kind for Lfr {}
+impl Kind for Lfr {
+    // 2: the last bits of distances.
+    const VERSION: u32 = 2;
+}
 
 impl Defense for Lfr {
     fn role(&self) -> Role<'_> {

@@ -16,17 +16,22 @@ pub(crate) fn bandwidth(points: &[Point], share: f64) -> f64 {
         to.sort_unstable_by(f64::total_cmp);
         to.get(nearest - 1).copied().unwrap_or(0.0)
     };
-    points.iter().map(reach).sum::<f64>() / points.len().max(1) as f64
+    let mut reaches: Vec<f64> = points.iter().map(reach).collect();
+    // Sums in one order, whatever that of the points: their last bits may decide where points lie at equal distances.
+    reaches.sort_unstable_by(f64::total_cmp);
+    reaches.iter().sum::<f64>() / points.len().max(1) as f64
 }
 
 /// The cluster of each point; clusters are numbered from the one whose mode has most points around it.
 ///
 /// Each point moves to the mean of the points within the bandwidth until it stands still. Where two end within the
 /// bandwidth of each other, the one with fewer points around it is dropped (with as many, the smaller by its
-/// coordinates). A point belongs to the nearest mode left.
+/// coordinates). A point belongs to the nearest mode left. The order of the points does not matter.
 pub(crate) fn mean_shift(points: &[Point], bandwidth: f64) -> Vec<usize> {
+    let mut sorted = points.to_vec();
+    sorted.sort_unstable_by(by_coordinates);
     let mut modes: Vec<(usize, Point)> =
-        points.iter().map(|&point| climb(points, point, bandwidth)).collect();
+        sorted.iter().map(|&point| climb(&sorted, point, bandwidth)).collect();
     modes.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| by_coordinates(&b.1, &a.1)));
     let mut left: Vec<Point> = Vec::new();
     for (_, mode) in modes {

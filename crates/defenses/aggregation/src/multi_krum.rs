@@ -30,7 +30,10 @@ pub struct MultiKrum {
     pub m: Option<usize>,
 }
 
-impl Kind for MultiKrum {}
+impl Kind for MultiKrum {
+    // 2: the last bits of distances.
+    const VERSION: u32 = 2;
+}
 
 impl Defense for MultiKrum {
     fn role(&self) -> Role<'_> {

@@ -24,7 +24,10 @@ pub struct Nnm {
     pub f: Option<usize>,
 }
 
-impl Kind for Nnm {}
+impl Kind for Nnm {
+    // 2: the last bits of distances.
+    const VERSION: u32 = 2;
+}
 
 impl Defense for Nnm {
     fn role(&self) -> Role<'_> {

@@ -44,7 +44,10 @@ impl Default for SignGuard {
     }
 }
 
-impl Kind for SignGuard {}
+impl Kind for SignGuard {
+    // 2: the order of clients does not matter, to the last bit.
+    const VERSION: u32 = 2;
+}
 
 impl Defense for SignGuard {
     fn role(&self) -> Role<'_> {
