@@ -28,7 +28,8 @@ use crate::trimmed_mean::trimmed_mean_of;
 ///
 /// The models read are the global weights plus the aggregate, as with a server learning rate of 1. Of equal impacts,
 /// which most updates have with Krum, those rejected are drawn. Needs n ≥ 2f + 1, and what `rule` needs of the n − f (n − 2f)
-/// that remain. The weights reported are equal for what remains, or Krum's choice.
+/// that remain. The weights reported are equal for what remains, or Krum's choice. Updates are left out one at a time:
+/// malicious ones that nearly undo each other make the model worse when one of them is missing, and are kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Lfr {
