@@ -1,8 +1,12 @@
 //! A grid of twelve cells against twelve of ART's, which shares nothing between them; and the quickstart.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Result, bail};
+use serde_json::Value;
 
 use super::outcome::{Findings, Goal, Row};
+use super::stats::Spread;
 use super::{Bench, pipeline, set};
 
 const EXPERIMENT: &str = "experiments/bench/grid.toml";
@@ -27,6 +31,11 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings> {
             }
             seconds.push(ended.seconds);
             found.others.extend(ended.others);
+            if round == 1 {
+                found
+                    .notes
+                    .push(format!("Aconite in {precision}, a stage in a worker: {}.", stages(&cells)?));
+            }
             if precision == "f32" {
                 let cell = pipeline::peer(bench)?;
                 art.push(CELLS as f64 * cell.seconds);
@@ -42,10 +51,40 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings> {
         Row::pair("twelve cells, bf16", "s", Goal::Ratio(1.0 / 6.0), &half, &art)?,
         Row::alone("quickstart.toml", "s", Goal::Ours(90.0), &quickstart)?,
     ];
-    found.notes = vec![format!(
+    found.notes.push(format!(
         "Aconite: {} workers of one thread, from an empty store, two clean twins included. The peer is twelve times \
          one cell of ART (the pipeline above) on {} threads, measured in turn.",
         bench.threads, bench.threads
-    )];
+    ));
     Ok(found)
+}
+
+/// How long each type of stage takes, the median over the cells that have one; filters by kind.
+fn stages(cells: &[Value]) -> Result<String> {
+    let mut all: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for cell in cells {
+        for (name, seconds) in cell["seconds"].as_object().into_iter().flatten() {
+            let kind = cell["settings"]["defense"]["kind"].as_str().unwrap_or_default();
+            let name = if name == "filter" { format!("filter {kind}") } else { name.clone() };
+            all.entry(name).or_default().extend(seconds.as_f64());
+        }
+    }
+    let words: Result<Vec<String>> = all
+        .iter()
+        .map(|(name, seconds)| Ok(format!("{name} {:.1} s", Spread::of(seconds)?.median)))
+        .collect();
+    Ok(words?.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn stages_are_told_by_type_and_filters_by_kind() {
+        let cell = |kind: &str, fit: f64| json!({ "settings": { "defense": { "kind": kind } }, "seconds": { "fit": fit, "filter": 2.0 * fit } });
+        let words = stages(&[cell("deep_knn", 1.0), cell("deep_knn", 3.0), cell("spectre", 2.0)]).unwrap();
+        assert_eq!(words, "filter deep_knn 4.0 s, filter spectre 4.0 s, fit 2.0 s");
+    }
 }
