@@ -221,7 +221,8 @@ impl Experiment {
         self.points.iter().filter(move |p| matches(&p.settings, filter))
     }
 
-    /// Keeps only the points (and, by the path `seed`, the seeds) that the filters name.
+    /// Keeps only the points (and, by the path `seed`, the seeds) that the filters name; `defense=none` means
+    /// `defense.kind=none`.
     ///
     /// # Errors
     /// No point or no seed is left.
@@ -240,10 +241,11 @@ impl Experiment {
                 .points
                 .iter()
                 .filter_map(|p| aconite_record::dotted(&p.settings, &filter.path))
-                .map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
+                .map(|v| kind_or(v).as_str().map_or_else(|| v.to_string(), str::to_owned))
                 .collect();
             self.points.retain(|p| {
-                aconite_record::dotted(&p.settings, &filter.path).is_some_and(|v| tree::same(v, &wanted))
+                aconite_record::dotted(&p.settings, &filter.path)
+                    .is_some_and(|v| tree::same(v, &wanted) || tree::same(kind_or(v), &wanted))
             });
             if self.points.is_empty() {
                 let mut values = present;
@@ -284,6 +286,11 @@ impl Experiment {
 
 fn show(folder: &Path) -> String {
     if folder.as_os_str().is_empty() { ".".into() } else { folder.display().to_string() }
+}
+
+/// The kind of a table that has one, any other value itself.
+fn kind_or(value: &Value) -> &Value {
+    value.get("kind").unwrap_or(value)
 }
 
 fn matches(settings: &Value, filter: &[(String, Value)]) -> bool {

@@ -84,6 +84,11 @@ fn only_keeps_points_and_seeds() {
         parse(&format!("seeds = 3\n{}", with("[grid]\n'attack.kind' = ['badnets', 'none']\n"))).unwrap();
     e.keep_only(&["attack.kind=badnets".parse().unwrap(), "seed=2".parse().unwrap()]).unwrap();
     assert_eq!((e.points.len(), e.seeds.as_slice(), e.points[0].index), (1, &[2][..], 0));
+    // A kind by its name alone.
+    e.keep_only(&["attack=badnets".parse().unwrap()]).unwrap();
+    assert_eq!(e.points.len(), 1);
+    let error = e.keep_only(&["attack=badnet".parse().unwrap()]).unwrap_err();
+    assert!(error.hint.unwrap().contains("\"badnets\""));
     let error = e.keep_only(&["attack.kind=badnet".parse().unwrap()]).unwrap_err();
     assert!(error.hint.unwrap().contains("badnets"));
 }

@@ -208,7 +208,13 @@ impl<'a> Bench<'a> {
 
     /// Runs an experiment of the repository from nothing and returns its cells, too.
     fn experiment(&self, binary: &Path, file: &str, args: &[String]) -> Result<(Ended, Vec<Value>)> {
-        let folder = self.empty("aconite")?;
+        self.empty("aconite")?;
+        self.again(binary, file, args)
+    }
+
+    /// Runs an experiment on the store that [`Bench::experiment`] left.
+    fn again(&self, binary: &Path, file: &str, args: &[String]) -> Result<(Ended, Vec<Value>)> {
+        let folder = self.scratch.join("aconite");
         let out = folder.join("results");
         let mut all = vec!["run".to_owned(), file.to_owned(), "--out".into(), out.display().to_string()];
         all.extend_from_slice(args);
