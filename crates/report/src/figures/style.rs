@@ -170,8 +170,17 @@ fn entry_lines(name: &str, width: f64, lines: usize) -> Vec<String> {
     TEXT.wrap(name, width - KEY - 6.0, lines)
 }
 
-/// Draws the groups below each other. Long names take several lines if all entries have room then; entries beyond
-/// `bottom` become `+k more`.
+/// The words that all of several names begin with, their last space included.
+fn shared<'a>(entries: &'a [(Key, String)]) -> &'a str {
+    let Some(((_, first), rest)) = entries.split_first().filter(|(_, rest)| !rest.is_empty()) else {
+        return "";
+    };
+    let spaces = first.rmatch_indices(' ').map(|(at, _)| &first[..=at]);
+    spaces.into_iter().find(|words| rest.iter().all(|(_, name)| name.starts_with(*words))).unwrap_or("")
+}
+
+/// Draws the groups below each other. Long names take several lines if all entries have room then; if not, what all names
+/// of a group begin with stands in its heading. Entries beyond `bottom` become `+k more`.
 pub(crate) fn legend(canvas: &mut Canvas, (x, y): (f64, f64), width: f64, bottom: f64, groups: &[Group]) {
     let rows: usize = groups.iter().map(|g| g.entries.len()).sum();
     let lines = if legend_height(groups, width) <= bottom - y { LINES } else { 1 };
@@ -191,11 +200,13 @@ pub(crate) fn legend(canvas: &mut Canvas, (x, y): (f64, f64), width: f64, bottom
         if more > 0 && share > 1 {
             share -= 1;
         }
-        canvas.text((x, y + 8.0), &HEADING.fit(group.heading, width), HEADING, Align::Left);
+        let words = if lines == 1 { shared(&group.entries) } else { "" };
+        let heading = format!("{} {words}", group.heading);
+        canvas.text((x, y + 8.0), &HEADING.fit(heading.trim_end(), width), HEADING, Align::Left);
         y += 30.0;
         for (key, name) in &group.entries[..share] {
             draw_key(canvas, *key, (x, y));
-            for (i, line) in entry_lines(name, width, lines).iter().enumerate() {
+            for (i, line) in entry_lines(&name[words.len()..], width, lines).iter().enumerate() {
                 y += if i > 0 { LINE } else { 0.0 };
                 canvas.text((x + KEY + 6.0, y), line, TEXT, Align::Left);
             }
@@ -225,5 +236,23 @@ pub(crate) fn draw_key(canvas: &mut Canvas, key: Key, (x, y): (f64, f64)) {
             canvas.dashed(&ends, dash(pattern), 2.0, ink);
             marker(canvas, shape, middle, 5.0, ink, solid);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_share_whole_words() {
+        let of = |names: &[&str]| {
+            let key = Key::Dash { dash: 0 };
+            let entries: Vec<_> = names.iter().map(|name| (key, (*name).to_owned())).collect();
+            shared(&entries).to_owned()
+        };
+        assert_eq!(of(&["frog weeks=1 growth=2", "frog weeks=15 growth=2"]), "frog ");
+        assert_eq!(of(&["frog a=1 b=2", "frog a=1 b=3"]), "frog a=1 ");
+        assert_eq!(of(&["badnets", "blended"]), "");
+        assert_eq!(of(&["frog weeks=1"]), "", "one name stays whole");
     }
 }

@@ -113,18 +113,17 @@ impl Frame {
             canvas.path(path.clone(), 2.2, *ink);
         }
         let dotted: Vec<_> = paths.iter().filter(|(path, _)| path.len() <= DOTS).collect();
-        let near = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).hypot(a.1 - b.1) < DOT;
         let mut turns = false;
         for round in 0..dotted.iter().map(|(path, _)| path.len()).max().unwrap_or(0) {
             let dots: Vec<_> =
                 dotted.iter().filter_map(|(path, ink)| Some((*path.get(round)?, *ink))).collect();
-            for (i, &(at, ink)) in dots.iter().enumerate() {
-                let pile: Vec<usize> = (0..dots.len()).filter(|&j| near(dots[j].0, at)).collect();
-                turns |= pile.len() > 1;
-                if pile[round % pile.len()] == i {
-                    canvas.disc(at, DOT, ink);
-                }
+            // From round to round another is drawn last.
+            for at in 0..dots.len() {
+                let (place, ink) = dots[(at + round) % dots.len()];
+                canvas.disc(place, DOT, ink);
             }
+            let near = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).hypot(a.1 - b.1) < DOT;
+            turns |= (1..dots.len()).any(|i| dots[..i].iter().any(|other| near(other.0, dots[i].0)));
         }
         turns
     }
@@ -164,8 +163,8 @@ pub(super) fn message(canvas: &mut Canvas, frame: &Frame, none: bool) {
 mod tests {
     use super::*;
 
-    /// How many discs of each colour a panel has.
-    fn discs(courses: &[(Vec<f64>, Ink)]) -> (bool, Vec<usize>) {
+    /// Of each colour, how many discs a panel has on which no other lies.
+    fn on_top(courses: &[(Vec<f64>, Ink)]) -> (bool, Vec<usize>) {
         let mut canvas = Canvas::default();
         let frame = Frame::new((0.0, 300.0), (0.0, 100.0), (0.0, 1.0), ("round", 5.0));
         let courses: Vec<(Vec<(f64, Stat)>, Ink)> = courses
@@ -177,19 +176,26 @@ mod tests {
             .collect();
         let turns = frame.curves(&mut canvas, courses.iter().map(|(course, ink)| (&course[..], *ink)));
         let svg = canvas.svg("curves", "curves", (300.0, 100.0)).unwrap();
-        let circles: Vec<&str> = svg.split('<').filter(|element| element.starts_with("circle")).collect();
+        // What lies on top is drawn last.
+        let value = |element: &str, key: &str| -> String {
+            element.split(&format!("{key}=\"")).nth(1).unwrap().split('"').next().unwrap().to_owned()
+        };
+        let mut top = std::collections::BTreeMap::new();
+        for disc in svg.split('<').filter(|element| element.starts_with("circle")) {
+            top.insert((value(disc, "cx"), value(disc, "cy")), value(disc, "fill"));
+        }
         let colour = |ink: &Ink| format!("#{:02X}{:02X}{:02X}", ink.0.0, ink.0.1, ink.0.2);
-        let of = |(_, ink): &(_, Ink)| circles.iter().filter(|c| c.contains(&colour(ink))).count();
+        let of = |(_, ink): &(_, Ink)| top.values().filter(|fill| **fill == colour(ink)).count();
         (turns, courses.iter().map(of).collect())
     }
 
     #[test]
     fn no_curve_hides_another() {
         let flat = vec![0.5; 6];
-        assert_eq!(discs(&[(flat.clone(), BLUE), (flat.clone(), GREEN)]), (true, vec![3, 3]));
-        assert_eq!(discs(&[(flat.clone(), BLUE), (vec![0.9; 6], GREEN)]), (false, vec![6, 6]));
+        assert_eq!(on_top(&[(flat.clone(), BLUE), (flat.clone(), GREEN)]), (true, vec![3, 3]));
+        assert_eq!(on_top(&[(flat.clone(), BLUE), (vec![0.9; 6], GREEN)]), (false, vec![6, 6]));
         // They part after two rounds.
         let parting = vec![0.5, 0.5, 0.9, 0.9, 0.9, 0.9];
-        assert_eq!(discs(&[(flat, BLUE), (parting, GREEN)]), (true, vec![5, 5]));
+        assert_eq!(on_top(&[(flat, BLUE), (parting, GREEN)]), (true, vec![5, 5]));
     }
 }
