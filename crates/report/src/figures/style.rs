@@ -171,7 +171,7 @@ fn entry_lines(name: &str, width: f64, lines: usize) -> Vec<String> {
 }
 
 /// The words that all of several names begin with, their last space included.
-fn shared<'a>(entries: &'a [(Key, String)]) -> &'a str {
+fn shared(entries: &[(Key, String)]) -> &str {
     let Some(((_, first), rest)) = entries.split_first().filter(|(_, rest)| !rest.is_empty()) else {
         return "";
     };
