@@ -65,11 +65,8 @@ pub(crate) fn check(
         return Err(("stream.policy", Error::new(message).hint("add [stream.monitor]")));
     }
     if stream.schedule.goes_on() && !learner.learns_on() {
-        let message = format!(
-            "{} goes on from the last model, and {} learns its rows all at once",
-            kind("stream"),
-            kind("victim")
-        );
+        let message =
+            format!("{} goes on from the last model, and {} cannot", kind("stream"), kind("victim"));
         return Err((
             "stream",
             Error::new(message).hint("choose a net or spambayes as victim, or every or sliding"),

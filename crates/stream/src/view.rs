@@ -57,9 +57,18 @@ impl Look {
         let mut look = Self { labels: vec![0; data.num_classes()], ..Self::default() };
         data.labels().iter().for_each(|&label| look.labels[label] += 1);
         let Some(model) = model else { return Ok(look) };
-        if sees.scores {
-            let scores = lists(&model.scores(data.rows())?)?;
-            for (row, &label) in scores.iter().zip(data.labels()) {
+        let (scores, features) = match (sees.scores, sees.features) {
+            (true, true) => {
+                let (scores, features) = model.scores_and_features(data.rows())?;
+                (Some(scores), Some(features))
+            }
+            (scores, features) => (
+                scores.then(|| model.scores(data.rows())).transpose()?,
+                features.then(|| model.features(data.rows())).transpose()?,
+            ),
+        };
+        if let Some(scores) = scores {
+            for (row, &label) in lists(&scores)?.iter().zip(data.labels()) {
                 let best = |skip: usize| {
                     let others = row.iter().enumerate().filter(|(class, _)| *class != skip);
                     others.map(|(_, score)| *score).fold(f64::NEG_INFINITY, f64::max)
@@ -69,8 +78,8 @@ impl Look {
                 look.confidences.push(row[top] - best(top));
             }
         }
-        if sees.features {
-            look.features = lists(&model.features(data.rows())?.transpose(0, 1))?;
+        if let Some(features) = features {
+            look.features = lists(&features.transpose(0, 1))?;
         }
         Ok(look)
     }

@@ -170,7 +170,7 @@ fn what_does_not_fit_a_stream_is_refused() {
     let of = |kind: &str, rest: &str| stream(kind, rest);
     refused(&of("every", "").replace("windows = 10", "windows = 2000"), &["stream.windows", "2000", "950"]);
     refused(&of("sliding", "keep = 0\n"), &["stream.keep", "at least 1"]);
-    refused(&of("incremental", "").replace("'linear'", "'svm'"), &["svm", "all at once"]);
+    refused(&of("incremental", "").replace("'linear'", "'svm'"), &["incremental", "svm cannot", "spambayes"]);
     let late = of("every", "[attack]\nkind = 'random_flip'\n");
     refused(&late.replace("attack_from = 6", "attack_from = 10"), &["attack_from", "never comes"]);
     refused(&late.replace("attack_until = 8", "attack_until = 6"), &["attack_until", "raise it"]);
