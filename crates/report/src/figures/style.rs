@@ -175,8 +175,8 @@ fn shared(entries: &[(Key, String)]) -> &str {
     let Some(((_, first), rest)) = entries.split_first().filter(|(_, rest)| !rest.is_empty()) else {
         return "";
     };
-    let spaces = first.rmatch_indices(' ').map(|(at, _)| &first[..=at]);
-    spaces.into_iter().find(|words| rest.iter().all(|(_, name)| name.starts_with(*words))).unwrap_or("")
+    let mut begins = first.rmatch_indices(' ').map(|(at, _)| &first[..=at]);
+    begins.find(|words| rest.iter().all(|(_, name)| name.starts_with(*words))).unwrap_or("")
 }
 
 /// Draws the groups below each other. Long names take several lines if all entries have room then; if not, what all names
