@@ -69,11 +69,8 @@ fn stages(cells: &[Value]) -> Result<String> {
             all.entry(name).or_default().extend(seconds.as_f64());
         }
     }
-    let words: Result<Vec<String>> = all
-        .iter()
-        .map(|(name, seconds)| Ok(format!("{name} {:.1} s", Spread::of(seconds)?.median)))
-        .collect();
-    Ok(words?.join(", "))
+    let medians: Result<Vec<f64>> = all.values().map(|seconds| Ok(Spread::of(seconds)?.median)).collect();
+    Ok(pipeline::in_seconds(all.keys().zip(medians?)))
 }
 
 #[cfg(test)]
@@ -83,7 +80,10 @@ mod tests {
 
     #[test]
     fn stages_are_told_by_type_and_filters_by_kind() {
-        let cell = |kind: &str, fit: f64| json!({ "settings": { "defense": { "kind": kind } }, "seconds": { "fit": fit, "filter": 2.0 * fit } });
+        let cell = |kind: &str, fit: f64| {
+            let seconds = json!({ "fit": fit, "filter": 2.0 * fit });
+            json!({ "settings": { "defense": { "kind": kind } }, "seconds": seconds })
+        };
         let words = stages(&[cell("deep_knn", 1.0), cell("deep_knn", 3.0), cell("spectre", 2.0)]).unwrap();
         assert_eq!(words, "filter deep_knn 4.0 s, filter spectre 4.0 s, fit 2.0 s");
     }

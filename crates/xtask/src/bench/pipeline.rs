@@ -101,36 +101,36 @@ fn in_words(cells: &[Value]) -> Result<String> {
         bail!("the results lack a cell");
     };
     let metric = |cell: &Value, name: &str| number(&cell["metrics"], name);
-    let stages: Vec<String> = [before, after]
-        .into_iter()
-        .flat_map(|cell| cell["seconds"].as_object().into_iter().flatten())
-        .map(|(name, seconds)| format!("{name} {:.1} s", seconds.as_f64().unwrap_or(f64::NAN)))
-        .collect();
+    // What both cells share is told once.
+    let own = after["seconds"].as_object().into_iter().flatten();
+    let own = own.filter(|(name, seconds)| before["seconds"].get(name) != Some(seconds));
+    let stages = before["seconds"].as_object().into_iter().flatten().chain(own);
     Ok(format!(
         "clean accuracy {:.3} → {:.3}, attack success {:.3} → {:.3}; stages of both cells: {}",
         metric(before, "clean_accuracy")?,
         metric(after, "clean_accuracy")?,
         metric(before, "attack_success")?,
         metric(after, "attack_success")?,
-        stages.join(", ")
+        in_seconds(stages.map(|(name, seconds)| (name, seconds.as_f64().unwrap_or(f64::NAN))))
     ))
 }
 
 fn peer_in_words(art: &Value) -> Result<String> {
-    let stages: Vec<String> = art["seconds"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, seconds)| format!("{name} {:.1} s", seconds.as_f64().unwrap_or(f64::NAN)))
-        .collect();
+    let stages = art["seconds"].as_object().into_iter().flatten();
     Ok(format!(
         "ART: clean accuracy {:.3} → {:.3}, attack success {:.3} → {:.3}; stages: {}.",
         number(art, "clean_accuracy_before")?,
         number(art, "clean_accuracy_after")?,
         number(art, "attack_success_before")?,
         number(art, "attack_success_after")?,
-        stages.join(", ")
+        in_seconds(stages.map(|(name, seconds)| (name, seconds.as_f64().unwrap_or(f64::NAN))))
     ))
+}
+
+/// Stages with their seconds.
+pub(super) fn in_seconds<'a>(stages: impl Iterator<Item = (&'a String, f64)>) -> String {
+    let words: Vec<String> = stages.map(|(name, seconds)| format!("{name} {seconds:.1} s")).collect();
+    words.join(", ")
 }
 
 #[cfg(test)]
@@ -144,11 +144,15 @@ mod tests {
             json!({
                 "settings": { "defense": { "kind": kind } },
                 "metrics": { "clean_accuracy": 0.9, "attack_success": asr },
-                "seconds": { "fit": 12.34 },
+                "seconds": { "fit": 12.34, "evaluate": if kind == "none" { 1.0 } else { 2.0 } },
             })
         };
         let words = in_words(&[cell("spectral_signatures", 0.25), cell("none", 0.99)]).unwrap();
-        assert!(words.contains("attack success 0.990 → 0.250") && words.contains("fit 12.3 s"), "{words}");
+        assert!(
+            words.contains("attack success 0.990 → 0.250")
+                && words.ends_with("stages of both cells: fit 12.3 s, evaluate 1.0 s, evaluate 2.0 s"),
+            "{words}"
+        );
         assert!(in_words(&[cell("none", 0.9)]).is_err());
         let art = json!({
             "clean_accuracy_before": 0.9, "clean_accuracy_after": 0.8,
