@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tch::{Kind, Tensor};
 
-use crate::{Course, Dataset, Error, Info, Network, Result, Rows, Seed};
+use crate::{Course, Dataset, Error, Info, Network, Pace, Result, Rows, Seed};
 
 /// Tensors by name, as they go into and come out of a safetensors file.
 pub type NamedTensors = BTreeMap<String, Tensor>;
@@ -67,6 +67,25 @@ pub trait Learner: Sync {
     /// Whether [`Learner::learn_on`] works.
     fn learns_on(&self) -> bool {
         self.takes_steps()
+    }
+
+    /// Whether [`Learner::fit_together`] on such data is faster than one training after another.
+    fn fits_together(&self, _info: &Info) -> bool {
+        false
+    }
+
+    /// Learns several data sets of one kind, each alone from its own seed: the [`Model::tensors`] of what
+    /// [`Learner::fit_with`] by `start` and `pace` makes of each, up to rounding, or of what [`Learner::fit`] makes of it
+    /// where neither is given. What becomes of one depends on no other, to the last bit. `watch` is told how many are
+    /// done.
+    fn fit_together(
+        &self,
+        fits: &[(Dataset, Seed)],
+        start: Option<&NamedTensors>,
+        pace: Option<Pace>,
+        watch: &mut dyn Observer,
+    ) -> Vec<Result<NamedTensors>> {
+        fit_each(self, fits, start, pace, watch)
     }
 
     /// Learns these rows again and again under other labels, for an adversary who tries labels out; `None` if that
@@ -157,6 +176,25 @@ pub trait Learner: Sync {
     /// # Errors
     /// A tensor is missing or has another shape.
     fn restore(&self, info: &Info, tensors: &NamedTensors) -> Result<Box<dyn Model>>;
+}
+
+/// [`Learner::fit_together`], one training after another.
+pub fn fit_each<L: Learner + ?Sized>(
+    learner: &L,
+    fits: &[(Dataset, Seed)],
+    start: Option<&NamedTensors>,
+    pace: Option<Pace>,
+    watch: &mut dyn Observer,
+) -> Vec<Result<NamedTensors>> {
+    let fit = |(done, (data, seed)): (usize, &(Dataset, Seed))| {
+        let model = match (start, pace) {
+            (None, None) => learner.fit(data, *seed, &mut Silent),
+            _ => learner.fit_with(data, *seed, Course { start, pace, ..Course::default() }, &mut Silent),
+        };
+        watch.step(done + 1, fits.len());
+        Ok(model?.tensors())
+    };
+    fits.iter().enumerate().map(fit).collect()
 }
 
 /// A learner that keeps what it computed of its rows and starts from its last model.

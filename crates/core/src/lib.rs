@@ -45,7 +45,7 @@ pub use goal::{AsrScope, Goal, LabelMap};
 pub use groups::Groups;
 pub use learner::{
     Cutoffs, Followed, Learner, Machine, Model, NamedTensors, Observer, Online, Relearns, Retraining,
-    Samples, Silent, Sorted, Support, Work, best_class, shared,
+    Samples, Silent, Sorted, Support, Work, best_class, fit_each, shared,
 };
 pub use network::{Mode, Network};
 pub use origin::Origins;

@@ -4,6 +4,7 @@
 //! trains ([`FEDERATIONS`]), and the rounds ([`Federation`]). What the server makes of the updates and what malicious
 //! clients send are families of their own.
 
+mod clients;
 mod common;
 mod crew;
 mod flat;
@@ -45,17 +46,14 @@ pub trait Local: std::fmt::Debug + Send + Sync {
     /// Names the setting, its value and the range.
     fn check(&self) -> Result<()>;
 
-    /// How many rows it goes through and how often, of so many, with so many in a batch.
-    fn share(&self, rows: usize, batch_size: usize) -> Share;
-}
+    /// How many rows a client trains on in a round, of so many that it has, with so many in a batch. Fewer than it has
+    /// are drawn anew in every round.
+    fn rows(&self, rows: usize, batch_size: usize) -> usize;
 
-/// What a client goes through in a round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Share {
-    /// Rows, drawn anew in every round; at most those that it has.
-    pub rows: usize,
-    /// Passes over them.
-    pub epochs: usize,
+    /// How often a client goes through these rows in a round.
+    fn epochs(&self) -> usize {
+        1
+    }
 }
 
 /// How clients train.

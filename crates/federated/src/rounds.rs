@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use aconite_core::{
-    Aggregator, All, Attack, Course, Dataset, Error, Learner, Member, Mixing, NamedTensors, Own, Pace,
-    Poisoned, Result, Seed, Silent, UpdateAttack, shared,
+    Aggregator, All, Attack, Dataset, Error, Learner, Member, Mixing, NamedTensors, Own, Poisoned, Result,
+    Seed, UpdateAttack,
 };
 use tch::{Kind, Tensor};
 
-use crate::crew::side_by_side;
+use crate::clients::Rows;
 use crate::server::{Server, check_rule};
 use crate::{Common, Layout, Local, Partition, Sees};
 
@@ -191,52 +191,15 @@ impl Federation<'_> {
         let clients = seed.derive("present").choose(&all, self.common.present());
         let attacking: Vec<bool> =
             clients.iter().map(|&client| malicious[client] && self.common.attacked(round)).collect();
-        let global = server.layout.tensors(&server.weights)?;
-        let n = clients.len() as i64;
-        let matrix = Tensor::f_empty([n, server.layout.numbers()], (Kind::Float, server.weights.device()))?;
-        let layout = &server.layout;
-        let given = || (shared(&global), server.weights.shallow_clone(), matrix.shallow_clone());
-        side_by_side(clients.len(), given, |(global, weights, matrix), place| {
-            let client = clients[place];
-            let seed = seed.derive(&client.to_string());
-            let own = match poisoned[client].as_ref().filter(|_| attacking[place]) {
-                Some(poisoned) => self.trained(global, poisoned, None, round, seed)?,
-                None => self.trained(global, self.data, Some(&parts[client]), round, seed)?,
-            };
-            let update = layout.flat(&own)?.f_sub(weights)?;
-            Ok(matrix.f_get(place as i64)?.f_copy_(&update)?)
-        })?;
+        let of = |(&client, &bad): (&usize, &bool)| match poisoned[client].as_ref().filter(|_| bad) {
+            Some(poisoned) => Rows::All(poisoned),
+            None => Rows::Some(self.data, &parts[client]),
+        };
+        let rows: Vec<_> = clients.iter().zip(&attacking).map(of).collect();
+        let matrix = self.updates(server, &clients, &rows, round, seed)?;
         self.falsify(&matrix, &attacking, server, seed)?;
         let weights = self.aggregate(&matrix, &clients, round, server, seed)?;
         Ok(Round { round, clients, attacking, weights, seconds: begun.elapsed().as_secs_f64() })
-    }
-
-    /// Weights after local training from the global ones, on chosen rows of a data set or all of them.
-    pub(crate) fn trained(
-        &self,
-        global: &NamedTensors,
-        data: &Dataset,
-        rows: Option<&[usize]>,
-        round: usize,
-        seed: Seed,
-    ) -> Result<NamedTensors> {
-        let all: Vec<usize>;
-        let rows = match rows {
-            Some(rows) => rows,
-            None => {
-                all = (0..data.len()).collect();
-                &all
-            }
-        };
-        let share = self.local.share(rows.len(), self.learner.batch_size);
-        let own = match share.rows < rows.len() {
-            true => data.select(&seed.derive("rows").choose(rows, share.rows))?,
-            false => data.select(rows)?,
-        };
-        let lr = (self.learner.lr)(round, self.common.rounds);
-        let pace = Pace { epochs: share.epochs, batch_size: self.learner.batch_size, lr };
-        let course = Course { start: Some(global), pace: Some(pace), ..Course::default() };
-        Ok(self.learner.learner.fit_with(&own, seed, course, &mut Silent)?.tensors())
     }
 
     /// Puts what malicious clients send in the place of their rows.

@@ -17,7 +17,7 @@ use aconite_core::{Error, Result, Shape};
 use tch::Kind;
 
 pub use aconite_core::{Mode, Network};
-pub use layers::{Conv, Kernel, Linear};
+pub use layers::{ALIGNED, Conv, Kernel, Linear};
 pub use macs::macs;
 pub use norm::{ConvNorm, Norm};
 pub use params::{Params, Start};
@@ -76,6 +76,13 @@ pub trait Net: Debug + Send + Sync {
     /// numbers of words, i64 B×L, and is built for the shape 1×1×L.
     fn reads(&self) -> Option<Reading> {
         None
+    }
+
+    /// Whether the network may be built on [`Params::stacked`] weights of K networks. It then takes rows K×B×D, f32, B a
+    /// multiple of [`ALIGNED`], and gives logits K×B×C; a network of a stack computes what it would alone, up to rounding, and to
+    /// the last bit the same wherever in whatever stack it is. It draws nothing when it computes.
+    fn stacks(&self) -> bool {
+        false
     }
 
     /// Whether the network has penultimate activations to show. If not, [`Network::features`] gives its

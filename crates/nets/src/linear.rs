@@ -30,6 +30,11 @@ impl Net for Linear {
 
     fn build(&self, params: &mut Params, shape: Shape, classes: usize) -> Result<Box<dyn Network>> {
         let head = crate::Linear::new(params, "head", shape.pixels() as i64, classes as i64)?;
-        Ok(Box::new(Staged::new(head).pool(|x, _| x.flatten(1, -1))))
+        let front = head.front();
+        Ok(Box::new(Staged::new(head).pool(move |x, _| x.flatten(front, -1))))
+    }
+
+    fn stacks(&self) -> bool {
+        true
     }
 }

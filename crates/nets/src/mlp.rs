@@ -53,8 +53,12 @@ impl Net for Mlp {
         let mut net = Staged::new(Linear::new(params, "head", from, classes as i64)?);
         for (name, layer) in hidden {
             // Only the first one gets images; rows are left as they are.
-            net = net.stage(name, move |x, mode| layer.forward(&x.flatten(1, -1), mode).relu());
+            net = net.stage(name, move |x, mode| layer.forward(&x.flatten(layer.front(), -1), mode).relu());
         }
         Ok(Box::new(net))
+    }
+
+    fn stacks(&self) -> bool {
+        true
     }
 }

@@ -18,6 +18,8 @@ enum Source {
     Fresh(Box<ChaCha8Rng>),
     /// With the seed for draws inside the network.
     Stored(NamedTensors, Seed),
+    /// Those of several networks.
+    Stack(Vec<Source>),
 }
 
 #[derive(Debug)]
@@ -56,14 +58,39 @@ impl Params {
         Self { source: Source::Stored(tensors, seed), named: Vec::new() }
     }
 
+    /// The weights of several equal networks, at least one, in front of whose dimensions stands the number of the
+    /// network (K). Each is drawn or taken as that network's own would be.
+    pub fn stacked(networks: Vec<Self>) -> Self {
+        let sources = networks.into_iter().map(|network| network.source).collect();
+        Self { source: Source::Stack(sources), named: Vec::new() }
+    }
+
+    /// What a stack holds, network by network. The tensors share memory with the stack.
+    pub fn unstacked(&self) -> Vec<NamedTensors> {
+        let Source::Stack(sources) = &self.source else { return vec![self.tensors()] };
+        let mut networks: Vec<NamedTensors> = sources.iter().map(|_| NamedTensors::new()).collect();
+        for Named { name, tensor, .. } in &self.named {
+            for (network, own) in networks.iter_mut().zip(tensor.detach().unbind(0)) {
+                network.insert(name.clone(), own);
+            }
+        }
+        networks
+    }
+
     /// A trained weight, f32. A 4-dimensional one (out × in × height × width) is laid out channels-last.
     ///
     /// # Errors
     /// A stored weight is missing or has another shape.
     pub fn weight(&mut self, name: String, shape: &[i64], start: Start) -> Result<Tensor> {
-        let values = self.values(&name, shape, Some(start))?;
+        let values = self.source.values(&name, shape, Some(start))?;
         let values = values.unwrap_or_else(|| Tensor::zeros(shape, (Kind::Float, Device::Cpu)));
-        let weight = channels_last(&values.to_kind(Kind::Float)).set_requires_grad(true);
+        let values = values.to_kind(Kind::Float);
+        let weight = match self.source {
+            // It has been joined from its parts just now.
+            Source::Stack(_) => values,
+            _ => channels_last(&values),
+        };
+        let weight = weight.set_requires_grad(true);
         self.named.push(Named { name, tensor: weight.shallow_clone(), trained: true });
         Ok(weight)
     }
@@ -73,7 +100,7 @@ impl Params {
     /// # Errors
     /// A stored one is missing or has another shape.
     pub fn buffer(&mut self, name: String, shape: &[i64], value: f64) -> Result<Tensor> {
-        let values = self.values(&name, shape, Some(Start::Constant(value)))?;
+        let values = self.source.values(&name, shape, Some(Start::Constant(value)))?;
         let values = values.unwrap_or_else(|| Tensor::zeros(shape, (Kind::Float, Device::Cpu)));
         let buffer = values.to_kind(Kind::Float).copy();
         self.named.push(Named { name, tensor: buffer.shallow_clone(), trained: false });
@@ -87,7 +114,7 @@ impl Params {
     /// # Errors
     /// A stored tensor is missing or has another shape.
     pub fn adopt(&mut self, name: String, tensor: Tensor, start: Option<Start>) -> Result<()> {
-        if let Some(values) = self.values(&name, &tensor.size(), start)? {
+        if let Some(values) = self.source.values(&name, &tensor.size(), start)? {
             // The detached tensor shares the memory; a leaf that requires a gradient may not be written to.
             tensor.detach().f_copy_(&values)?;
         }
@@ -120,28 +147,36 @@ impl Params {
     }
 
     /// A seed for draws inside the network, from the same stream as the weights. A restored network has no
-    /// stream: it gets the seed that it goes on with, or else always the same one.
+    /// stream: it gets the seed that it goes on with, or else always the same one. A stack has that of its first
+    /// network; a net that draws does not stack.
     pub fn seed(&mut self) -> Seed {
-        match &mut self.source {
-            Source::Fresh(rng) => Seed(rng.random()),
-            Source::Stored(_, seed) => *seed,
+        self.source.seed()
+    }
+}
+
+impl Source {
+    fn seed(&mut self) -> Seed {
+        match self {
+            Self::Fresh(rng) => Seed(rng.random()),
+            Self::Stored(_, seed) => *seed,
+            Self::Stack(sources) => sources.first_mut().map_or(Seed(0), Self::seed),
         }
     }
 
     /// What `name` starts from; nothing for a fresh tensor without a `start`.
     fn values(&mut self, name: &str, shape: &[i64], start: Option<Start>) -> Result<Option<Tensor>> {
-        match (&mut self.source, start) {
-            (Source::Fresh(rng), Some(Start::Uniform { fan_in })) => {
+        match (self, start) {
+            (Self::Fresh(rng), Some(Start::Uniform { fan_in })) => {
                 let bound = 1.0 / (fan_in.max(1) as f32).sqrt();
                 let n: i64 = shape.iter().product();
                 let draws: Vec<f32> = (0..n).map(|_| (rng.random::<f32>() * 2.0 - 1.0) * bound).collect();
                 Ok(Some(Tensor::from_slice(&draws).reshape(shape)))
             }
-            (Source::Fresh(_), Some(Start::Constant(value))) => {
+            (Self::Fresh(_), Some(Start::Constant(value))) => {
                 Ok(Some(Tensor::full(shape, value, (Kind::Float, Device::Cpu))))
             }
-            (Source::Fresh(_), None) => Ok(None),
-            (Source::Stored(tensors, _), _) => {
+            (Self::Fresh(_), None) => Ok(None),
+            (Self::Stored(tensors, _), _) => {
                 let tensor = tensors
                     .remove(name)
                     .ok_or_else(|| Error::new(format!("the stored model has no weight {name:?}")))?;
@@ -152,6 +187,11 @@ impl Params {
                     )));
                 }
                 Ok(Some(tensor))
+            }
+            (Self::Stack(sources), _) => {
+                let values = sources.iter_mut().map(|source| source.values(name, shape, start));
+                let values: Option<Vec<Tensor>> = values.collect::<Result<Vec<_>>>()?.into_iter().collect();
+                Ok(values.map(|values| Tensor::f_stack(&values, 0)).transpose()?)
             }
         }
     }

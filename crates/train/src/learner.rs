@@ -4,16 +4,18 @@ use std::fmt::Debug;
 
 use aconite_core::{
     Batch, Course, Dataset, Error, Feed, Info, Learner, Mode, Model, NamedTensors, Network, Observer, Pace,
-    Part, Plain, Result, RowKind, Seed, Shape, Steps, Work, shared,
+    Part, Plain, Result, RowKind, Seed, Shape, Steps, Work, fit_each, shared,
 };
 use aconite_nets::{Net, Params};
-use tch::{Kind, Tensor, no_grad};
+use rand_chacha::ChaCha8Rng;
+use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::optim::Optimizer;
-use crate::resident::{index, input, numbers, shape};
+use crate::order::Order;
+use crate::resident::{input, numbers, shape};
 use crate::schedule::Schedule;
 use crate::vocabulary::Vocabulary;
-use crate::{Augment, NetModel, Resident, Train};
+use crate::{Augment, NetModel, Resident, Train, together};
 
 /// A network trained by gradient steps as `[train]` says.
 #[derive(Debug)]
@@ -29,16 +31,16 @@ pub struct SgdLearner {
 }
 
 /// What the loop goes by: `[train]`, with a course's changes.
-struct Settings<'a> {
+pub(crate) struct Settings<'a> {
     epochs: usize,
-    batch_size: usize,
+    pub batch_size: usize,
     /// A constant learning rate, or the optimiser's under the schedule.
     lr: Option<f64>,
     augment: &'a [Augment],
 }
 
 impl SgdLearner {
-    fn settings(&self, pace: Option<Pace>) -> Settings<'_> {
+    pub(crate) fn settings(&self, pace: Option<Pace>) -> Settings<'_> {
         let Train { epochs, batch_size, augment, .. } = &self.train;
         match pace {
             Some(pace) => Settings {
@@ -87,8 +89,10 @@ impl SgdLearner {
                 network.head(&features.to_kind(mode.kind), mode)
             };
             let weights = model.weights().into_iter().filter(|(name, _)| head.contains(name)).collect();
+            let order = Order::of(features.len(), settings.batch_size, seed);
+            let draws = seed.derive("augment").rng();
             self.descend(
-                Descent { settings, rows: &features, weights, feed, seed, seams, pass: &pass },
+                Descent { settings, rows: &features, order, weights, feed, draws, seams, pass: &pass },
                 watch,
             )?;
             return Ok(model);
@@ -103,12 +107,17 @@ impl SgdLearner {
             seams.logits(network.as_ref(), &input(batch, mode.kind), mode)
         };
         let weights = params.named_trainable();
-        self.descend(Descent { settings, rows: &rows, weights, feed, seed, seams, pass: &pass }, watch)?;
+        let order = Order::of(rows.len(), settings.batch_size, seed);
+        let draws = seed.derive("augment").rng();
+        self.descend(
+            Descent { settings, rows: &rows, order, weights, feed, draws, seams, pass: &pass },
+            watch,
+        )?;
         Ok(NetModel::new(network, params, self.train.precision).reading(vocabulary))
     }
 
     /// The shape that the network is built for: that of the rows, or 1×1×L for one that reads L words of a text.
-    fn shape(&self, info: &Info) -> Result<Shape> {
+    pub(crate) fn shape(&self, info: &Info) -> Result<Shape> {
         match (&info.kind, self.net.reads()) {
             (_, None) => shape(info),
             (RowKind::Text | RowKind::Mail, Some(reading)) => {
@@ -165,22 +174,18 @@ impl SgdLearner {
     }
 
     /// The loop.
-    fn descend(&self, descent: Descent<'_>, watch: &mut dyn Observer) -> Result<()> {
-        let Descent { settings, rows: resident, weights, feed, seed, seams, pass } = descent;
+    pub(crate) fn descend(&self, descent: Descent<'_>, watch: &mut dyn Observer) -> Result<()> {
+        let Descent { settings, rows: resident, order, weights, feed, mut draws, seams, pass } = descent;
         let mut stepper =
             self.optimizer.start(weights.iter().map(|(_, weight)| weight.shallow_clone()).collect());
-        let n = resident.len();
         let mode = self.mode();
-        let per_epoch = n.div_ceil(settings.batch_size);
+        let per_epoch = order.per_epoch();
         let total = settings.epochs * per_epoch;
-        let rows: Vec<usize> = (0..n).collect();
-        let mut draws = seed.derive("augment").rng();
         let mut step = 0;
         for epoch in 0..settings.epochs {
             seams.epoch(epoch);
-            let order = index(&seed.derive("batches").derive(&epoch.to_string()).shuffled(&rows));
-            let mut sum = Tensor::zeros([], (Kind::Double, order.device()));
-            for rows in order.split(settings.batch_size as i64, 0) {
+            let (mut sum, mut n) = (Tensor::zeros([], (Kind::Double, Device::Cpu)), 0);
+            for rows in order.epoch(epoch) {
                 let mut batch = resident.batch(&rows);
                 if let Some(feed) = feed {
                     batch = feed.feed(batch, step)?;
@@ -198,6 +203,7 @@ impl SgdLearner {
                 });
                 seams.stepped(&weights);
                 sum += loss.detach() * labels.size()[0];
+                n += labels.size()[0];
                 step += 1;
                 watch.step(step, total);
             }
@@ -216,15 +222,17 @@ impl SgdLearner {
 }
 
 /// A training that is set up: what the loop goes over, what it changes, and who has a say.
-struct Descent<'a> {
-    settings: Settings<'a>,
-    rows: &'a Resident,
-    weights: Vec<(String, Tensor)>,
-    feed: Option<&'a dyn Feed>,
-    seed: Seed,
-    seams: &'a mut dyn Steps,
+pub(crate) struct Descent<'a> {
+    pub settings: Settings<'a>,
+    pub rows: &'a Resident,
+    pub order: Order,
+    pub weights: Vec<(String, Tensor)>,
+    pub feed: Option<&'a dyn Feed>,
+    /// What augmentation draws from.
+    pub draws: ChaCha8Rng,
+    pub seams: &'a mut dyn Steps,
     /// From a batch to its logits.
-    pass: &'a dyn Fn(&mut dyn Steps, &Tensor, Mode) -> Tensor,
+    pub pass: &'a dyn Fn(&mut dyn Steps, &Tensor, Mode) -> Tensor,
 }
 
 /// One image of zeros.
@@ -304,6 +312,25 @@ impl Learner for SgdLearner {
 
     fn takes_steps(&self) -> bool {
         true
+    }
+
+    fn fits_together(&self, info: &Info) -> bool {
+        together::is_faster(self, info)
+    }
+
+    fn fit_together(
+        &self,
+        fits: &[(Dataset, Seed)],
+        start: Option<&NamedTensors>,
+        pace: Option<Pace>,
+        watch: &mut dyn Observer,
+    ) -> Vec<Result<NamedTensors>> {
+        match fits.first() {
+            Some((data, _)) if self.fits_together(&data.info()) => {
+                together::fit(self, fits, start, pace, watch)
+            }
+            _ => fit_each(self, fits, start, pace, watch),
+        }
     }
 
     fn restore(&self, info: &Info, tensors: &NamedTensors) -> Result<Box<dyn Model>> {

@@ -8,9 +8,11 @@ mod learner;
 mod memory;
 mod model;
 pub mod optim;
+mod order;
 mod resident;
 pub mod schedule;
 mod settings;
+mod together;
 pub mod victims;
 mod vocabulary;
 

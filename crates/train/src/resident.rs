@@ -5,6 +5,9 @@ use tch::{Device, Kind, Tensor};
 
 use crate::vocabulary::Vocabulary;
 
+/// The label of a row that is nobody's.
+pub(crate) const NOBODY: i64 = -100;
+
 /// Images as one u8 tensor N×H×W×C, a table as one f32 tensor N×D, or words as one i64 tensor N×L, gathered a batch at a
 /// time; labels as i64.
 #[derive(Debug)]
@@ -25,6 +28,21 @@ impl Resident {
     /// Takes rows of numbers, f32 N×D or i64 N×L.
     pub fn of(rows: Tensor, labels: &[usize]) -> Self {
         Self { rows, labels: index(labels) }
+    }
+
+    /// With a row of zeros at the end that is nobody's, to fill batches with.
+    ///
+    /// # Errors
+    /// libtorch has no memory for it.
+    pub(crate) fn and_nobody(self) -> Result<Self> {
+        let mut size = self.rows.size();
+        size[0] = 1;
+        let row = Tensor::zeros(size, (self.rows.kind(), self.rows.device()));
+        let label = Tensor::full([1], NOBODY, (Kind::Int64, self.labels.device()));
+        Ok(Self {
+            rows: Tensor::f_cat(&[self.rows, row], 0)?,
+            labels: Tensor::f_cat(&[self.labels, label], 0)?,
+        })
     }
 
     /// Number of rows.
@@ -114,7 +132,11 @@ pub fn input(batch: &Tensor, kind: Kind) -> Tensor {
     if batch.dim() == 2 {
         return batch.to_kind(kind);
     }
-    let scaled = batch.to_kind(Kind::Float) * (1.0 / 127.5) - 1.0;
+    let scaled = match batch.kind() {
+        // The numbers are new ones, and nobody else's: they can be changed where they are.
+        Kind::Uint8 => batch.to_kind(Kind::Float).g_mul_scalar_(1.0 / 127.5).g_sub_scalar_(1.0),
+        _ => batch.to_kind(Kind::Float) * (1.0 / 127.5) - 1.0,
+    };
     scaled.to_kind(kind).permute([0, 3, 1, 2])
 }
 

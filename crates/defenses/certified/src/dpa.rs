@@ -22,7 +22,8 @@ use crate::ensemble::{Ensemble, Voter, counts};
 /// does not have, FNV-1a (64 bits) of its bytes, numbers as little-endian f32. The label is no part of it: a
 /// changed label stays in its part and sways one vote. Parts are of unequal size. A part decides its model
 /// alone: its rows are sorted by content, then label, and the model's seed depends on the number of the part, so
-/// that neither the order of the training set nor any other row matters. A part with rows of one class is
+/// that neither the order of the training set nor any other row matters. Models of small nets are trained in stacks, in
+/// which each comes out the same to the last bit whatever else there is. A part with rows of one class is
 /// not trained on: its model always predicts that class. An empty part, and one on which training fails, abstains;
 /// the proof holds, since it takes one row to change what a part says and each part says one thing at most. Only
 /// if training fails on all parts is that an error. An adversary in the input pipeline is not fed: the
@@ -43,7 +44,10 @@ impl Default for Dpa {
     }
 }
 
-impl Kind for Dpa {}
+impl Kind for Dpa {
+    // 2: small nets are trained in stacks.
+    const VERSION: u32 = 2;
+}
 
 impl Defense for Dpa {
     fn role(&self) -> Role<'_> {
@@ -63,28 +67,35 @@ impl Regime for Dpa {
     fn fit(&self, training: &Training<'_>, watch: &mut dyn Observer) -> Result<Box<dyn Model>> {
         let data = training.data;
         let mut voters = Vec::with_capacity(self.k);
-        let (mut trained, mut failure) = (false, None);
+        let (mut bases, mut fits) = (Vec::new(), Vec::new());
         for (part, rows) in self.parts(data.rows()).into_iter().enumerate() {
-            let labels: Vec<usize> = rows.iter().map(|&row| data.labels()[row]).collect();
-            voters.push(match labels[..] {
-                [] => Voter::Abstains,
-                [first, ..] if labels.iter().all(|&label| label == first) => Voter::Always(first),
-                _ => {
-                    let seed = training.seed.derive(&format!("base{part}"));
-                    let part = data.select(&sorted(data, rows))?;
-                    match training.learner.fit(&part, seed, &mut aconite_core::Silent) {
-                        Ok(model) => {
-                            trained = true;
-                            Voter::Trained(model)
-                        }
-                        Err(error) => {
-                            failure.get_or_insert(error);
-                            Voter::Abstains
-                        }
-                    }
+            let mut labels = rows.iter().map(|&row| data.labels()[row]);
+            voters.push(match labels.next() {
+                Some(first) if labels.all(|label| label == first) => Voter::Always(first),
+                Some(_) => {
+                    bases.push(part);
+                    fits.push((
+                        data.select(&sorted(data, rows))?,
+                        training.seed.derive(&format!("base{part}")),
+                    ));
+                    // Until it is trained.
+                    Voter::Abstains
                 }
+                None => Voter::Abstains,
             });
-            watch.step(part + 1, self.k);
+        }
+        let made = training.learner.fit_together(&fits, None, None, watch);
+        let (mut trained, mut failure) = (false, None);
+        for (part, made) in bases.into_iter().zip(made) {
+            match made {
+                Ok(tensors) => {
+                    trained = true;
+                    voters[part] = Voter::Trained(training.learner.restore(&data.info(), &tensors)?);
+                }
+                Err(error) => {
+                    failure.get_or_insert(error);
+                }
+            }
         }
         match failure {
             Some(error) if !trained => Err(error),

@@ -5,7 +5,7 @@ use aconite_grid::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Local, Share};
+use crate::Local;
 
 /// Each client trains for some epochs per round and sends how far its weights moved.
 ///
@@ -33,8 +33,8 @@ impl Default for FedAvg {
 }
 
 impl Kind for FedAvg {
-    // 2: with several threads, clients train side by side.
-    const VERSION: u32 = 2;
+    // 2: with several threads, clients train side by side. 3: those of small nets train in stacks.
+    const VERSION: u32 = 3;
 }
 
 impl Local for FedAvg {
@@ -48,10 +48,11 @@ impl Local for FedAvg {
         Ok(())
     }
 
-    fn share(&self, rows: usize, batch_size: usize) -> Share {
-        match self.local_steps {
-            Some(steps) => Share { rows: steps.saturating_mul(batch_size).min(rows), epochs: 1 },
-            None => Share { rows, epochs: self.local_epochs },
-        }
+    fn rows(&self, rows: usize, batch_size: usize) -> usize {
+        self.local_steps.map_or(rows, |steps| steps.saturating_mul(batch_size).min(rows))
+    }
+
+    fn epochs(&self) -> usize {
+        self.local_steps.map_or(self.local_epochs, |_| 1)
     }
 }

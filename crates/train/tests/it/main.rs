@@ -9,4 +9,5 @@ mod subspace;
 mod svm;
 mod table;
 mod texts;
+mod together;
 mod words;

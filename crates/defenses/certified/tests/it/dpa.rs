@@ -151,9 +151,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
     fn one_row_reaches_one_model_and_the_order_none(
-        rows in prop::collection::vec((prop::collection::vec(any::<i8>(), 3), 0usize..2), 8..40), seed: u64,
+        rows in prop::collection::vec((prop::collection::vec(any::<i8>(), 3), 0usize..2), 8..40),
+        threads in 1usize..3,
+        seed: u64,
     ) {
-        aconite_train::set_threads(1);
+        aconite_train::set_threads(threads);
         let dpa = Dpa { k: 4 };
         let tensors = |rows: &[(Vec<i8>, usize)]| fit(&dpa, &linear(2), &table(rows)).tensors();
         let all = tensors(&rows);
