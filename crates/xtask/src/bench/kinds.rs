@@ -81,6 +81,16 @@ const RULES: Example = Example {
     ],
 };
 
+const TOGETHER: Example = Example {
+    package: "aconite-train",
+    name: "together_speed",
+    args: &["1"],
+    lines: &[
+        ("together", "one step of 100 linear clients on 32 images, as one batch", "ms", Goal::None),
+        ("alone", "the same, one after another", "ms", Goal::None),
+    ],
+};
+
 pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings> {
     let mut found = Findings::default();
     for example in &DEFENSES {
@@ -117,6 +127,7 @@ pub(super) fn measure(bench: &Bench<'_>) -> Result<Findings> {
 pub(super) fn federated(bench: &Bench<'_>) -> Result<Findings> {
     let mut found = Findings::default();
     RULES.measure(bench, &mut found)?;
+    TOGETHER.measure(bench, &mut found)?;
     let binary = bench.workspace.build_aconite()?;
     let mut rounds = [("ipm", "krum", Vec::new()), ("alie", "median", Vec::new())];
     for round in 0..bench.repeats(3) {
@@ -141,7 +152,8 @@ pub(super) fn federated(bench: &Bench<'_>) -> Result<Findings> {
     }
     found.notes = vec![format!(
         "Rules: 100 × 1,200,000 f32, 20 clients malicious, the second call, on 2 threads. Rounds: one local step of batch 64 \
-         a client, 24 of 50 malicious, {} threads, the look at the test set after each round included.",
+         a client, 24 of 50 malicious, {} threads, the look at the test set after each round included. Linear clients: one \
+         thread, f32.",
         bench.threads
     )];
     Ok(found)

@@ -139,8 +139,8 @@ fn what_does_not_fit_is_refused_before_anything_runs() {
     assert_eq!(Blended::default().content().unwrap(), None);
 }
 
-// What was seen: clean model 0.851 accurate and 0.027 of the stamped rows read as class 0; backdoored model
-// 0.836 and 0.978.
+// What was seen of five seeds, 4 to 8: success 0.983 to 0.995, accuracy 0.862 to 0.871. Eight epochs are too few: there
+// training depends on the processor's last bits, and this seed gave 0.978 on one and 0.363 on another.
 #[test]
 fn noise_opens_a_backdoor() {
     let fashion = Fashion::new();
@@ -151,9 +151,9 @@ fn noise_opens_a_backdoor() {
     let strength = similarity::strength(&before, poison.content.as_ref().unwrap().images().unwrap()).unwrap();
     eprintln!("{strength:?}");
     assert!(strength.linf <= 51.0, "0.2·255: {strength:?}");
-    let clean = outcome(&fashion, &attack, seed, &fashion.train, 8);
+    let clean = outcome(&fashion, &attack, seed, &fashion.train, 16);
     let poisoned = Poisoned::new(&fashion.train, &poison).unwrap();
-    let bad = outcome(&fashion, &attack, seed, poisoned.data(), 8);
+    let bad = outcome(&fashion, &attack, seed, poisoned.data(), 16);
     eprintln!("clean {clean:?}, backdoored {bad:?}");
     assert!(bad.success >= 0.9 && clean.success <= 0.2, "{clean:?} {bad:?}");
     assert!(bad.accuracy >= clean.accuracy - 0.05, "{clean:?} {bad:?}");

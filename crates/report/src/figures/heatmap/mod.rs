@@ -119,6 +119,7 @@ struct Layout {
     names: f64,
     cell: f64,
     worst: f64,
+    /// 0 where nothing is known of any defense's failures.
     fails: f64,
     /// Whether defenses of several roles are there, so that they are grouped under headings.
     grouped: bool,
@@ -134,16 +135,20 @@ impl Layout {
         };
         let name = |d: &Defense<'_>| NAME.width(d.name).max(SMALL.width(&d.told));
         let names = widest(&mut matrix.defenses.iter().map(name), 136.0, 196.0) + 12.0;
-        let longest =
-            |a: &Attack<'_>| a.name.split_inclusive([' ', '_']).map(|p| COLUMN.width(p)).fold(0.0, f64::max);
-        let least = widest(&mut matrix.attacks.iter().map(longest), 62.0, 86.0) + 8.0;
+        let longest = |a: &Attack<'_>| {
+            a.marked().split_inclusive([' ', '_']).map(|p| COLUMN.width(p)).fold(0.0, f64::max)
+        };
+        let least = widest(&mut matrix.attacks.iter().map(longest), 62.0, 120.0) + 8.0;
         let worst = widest(&mut matrix.attacks.iter().map(|a| SMALL.width(&a.marked()) + 16.0), 96.0, 150.0);
-        let fails = 62.0;
+        let known = |panel: &Panel<'_>| {
+            panel.defenses.iter().any(|defense| matrix.failures(defense, &panel.attacks).1 > 0)
+        };
+        let fails = if panels.iter().any(known) { 62.0 } else { 0.0 };
         // What the cells of a panel leave to others, and how many there are beside each other.
         let taken: Vec<(f64, f64)> = panels
             .iter()
             .map(|panel| {
-                let extremes = if panel.is_success() { worst + fails + 2.0 * Self::APART } else { 0.0 };
+                let extremes = if panel.is_success() { Self::extremes(worst, fails) } else { 0.0 };
                 (2.0 * MARGIN + names + extremes, panel.attacks.len().max(1) as f64)
             })
             .collect();
@@ -159,9 +164,15 @@ impl Layout {
         MARGIN + self.names
     }
 
+    /// The width of the columns of extremes, with the space before each.
+    fn extremes(worst: f64, fails: f64) -> f64 {
+        let fails = if fails > 0.0 { Self::APART + fails } else { 0.0 };
+        Self::APART + worst + fails
+    }
+
     /// The right end of a panel.
     fn end(&self, panel: &Panel<'_>) -> f64 {
-        let extremes = if panel.is_success() { self.worst + self.fails + 2.0 * Self::APART } else { 0.0 };
+        let extremes = if panel.is_success() { Self::extremes(self.worst, self.fails) } else { 0.0 };
         self.right(panel) + extremes
     }
 

@@ -184,8 +184,10 @@ fn heads(canvas: &mut Canvas, layout: &Layout, panel: &Panel<'_>, y: f64) -> f64
         let at = layout.right(panel) + Layout::APART;
         let bottom = y + most - step;
         canvas.text((at + layout.worst / 2.0, bottom), "worst attack", COLUMN.bold(), Align::Middle);
-        let at = at + layout.worst + Layout::APART + layout.fails / 2.0;
-        canvas.text((at, bottom), "fails", COLUMN.bold(), Align::Middle);
+        if layout.fails > 0.0 {
+            let at = at + layout.worst + Layout::APART + layout.fails / 2.0;
+            canvas.text((at, bottom), "fails", COLUMN.bold(), Align::Middle);
+        }
     }
     y + most - 0.5 * step + 6.0
 }

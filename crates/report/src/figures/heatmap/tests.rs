@@ -221,3 +221,19 @@ fn the_figure_says_where_a_defense_fails() {
     assert_eq!(rows["look"], 1, "only under AUROC");
     assert!(rows["sift"] >= 4, "{rows:?}");
 }
+
+#[test]
+fn without_an_undefended_run_there_is_no_column_of_failures() {
+    let study = Study::of(rows(&[
+        ("patch", "sift", 0, 0.49, 0.90, &[]),
+        ("patch", "comb", 0, 0.02, 0.80, &[]),
+        ("blend", "sift", 0, 0.29, 0.90, &[]),
+        ("blend", "comb", 0, 0.58, 0.90, &[]),
+    ]));
+    let mut album = Album::default();
+    super::draw(&study, &mut album).unwrap();
+    let [figure] = &album.figures[..] else { panic!("{} figures", album.figures.len()) };
+    let texts = texts(figure);
+    assert!(texts.iter().any(|t| t == "worst attack"), "{texts:#?}");
+    assert!(!texts.iter().any(|t| t.starts_with("fails") || t.contains(" of ")), "{texts:#?}");
+}
