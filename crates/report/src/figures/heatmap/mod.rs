@@ -138,7 +138,7 @@ impl Layout {
         let longest = |a: &Attack<'_>| {
             a.marked().split_inclusive([' ', '_']).map(|p| COLUMN.width(p)).fold(0.0, f64::max)
         };
-        let least = widest(&mut matrix.attacks.iter().map(longest), 62.0, 120.0) + 8.0;
+        let least = widest(&mut matrix.attacks.iter().map(longest), 62.0, 140.0) + 8.0;
         let worst = widest(&mut matrix.attacks.iter().map(|a| SMALL.width(&a.marked()) + 16.0), 96.0, 150.0);
         let known = |panel: &Panel<'_>| {
             panel.defenses.iter().any(|defense| matrix.failures(defense, &panel.attacks).1 > 0)
