@@ -7,13 +7,13 @@ use crate::Federation;
 use crate::crew::side_by_side;
 use crate::server::Server;
 
-/// The rows of a client.
+/// The rows that somebody has to train on.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Rows<'a> {
+pub(crate) enum Holding<'a> {
     /// All of a data set.
-    All(&'a Dataset),
-    /// These of a data set.
-    Some(&'a Dataset, &'a [usize]),
+    Whole(&'a Dataset),
+    /// These rows of a data set.
+    Part(&'a Dataset, &'a [usize]),
 }
 
 impl Federation<'_> {
@@ -23,7 +23,7 @@ impl Federation<'_> {
         &self,
         server: &Server,
         clients: &[usize],
-        rows: &[Rows<'_>],
+        holdings: &[Holding<'_>],
         round: usize,
         seed: Seed,
     ) -> Result<Tensor> {
@@ -33,7 +33,7 @@ impl Federation<'_> {
         let mut matrix = Tensor::f_empty(size, (Kind::Float, weights.device()))?;
         let fit = |place: usize| {
             let seed = seed.derive(&clients[place].to_string());
-            Ok((self.drawn(rows[place], seed)?, seed))
+            Ok((self.drawn(holdings[place], seed)?, seed))
         };
         if self.learner.learner.fits_together(&self.data.info()) {
             let fits = (0..clients.len()).map(fit).collect::<Result<Vec<_>>>()?;
@@ -53,11 +53,11 @@ impl Federation<'_> {
     }
 
     /// The rows that a client trains on in a round, of those that it has.
-    pub(crate) fn drawn(&self, rows: Rows<'_>, seed: Seed) -> Result<Dataset> {
+    pub(crate) fn drawn(&self, holding: Holding<'_>, seed: Seed) -> Result<Dataset> {
         let all: Vec<usize>;
-        let (data, rows) = match rows {
-            Rows::Some(data, rows) => (data, rows),
-            Rows::All(data) => {
+        let (data, rows) = match holding {
+            Holding::Part(data, rows) => (data, rows),
+            Holding::Whole(data) => {
                 all = (0..data.len()).collect();
                 (data, &all[..])
             }

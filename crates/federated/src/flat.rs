@@ -39,7 +39,10 @@ impl Layout {
     /// # Errors
     /// They are others than those of the layout.
     pub(crate) fn put(&self, tensors: &NamedTensors, row: &Tensor) -> Result<()> {
-        if !self.parts.iter().map(|(name, _)| name).eq(tensors.keys()) {
+        let mut both = self.parts.iter().zip(tensors);
+        // Sizes, too: a copy would spread a tensor of one number over a place of many.
+        let equal = both.all(|((name, size), (own, tensor))| name == own && *size == tensor.size());
+        if !equal || self.parts.len() != tensors.len() {
             return Err(Error::new("a client's model has other tensors than the server's"));
         }
         for (mut place, tensor) in self.pieces(row)?.into_iter().zip(tensors.values()) {
@@ -61,5 +64,32 @@ impl Layout {
     fn pieces(&self, row: &Tensor) -> Result<Vec<Tensor>> {
         let sizes: Vec<i64> = self.parts.iter().map(|(_, size)| size.iter().product()).collect();
         Ok(row.f_split_with_sizes(&sizes, 0)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tensors(parts: &[(&str, &[i64])]) -> NamedTensors {
+        let filled = |size: &[i64]| Tensor::ones(size, (Kind::Float, Device::Cpu));
+        parts.iter().map(|(name, size)| ((*name).to_owned(), filled(size))).collect()
+    }
+
+    #[test]
+    fn tensors_go_into_a_row_and_come_back_and_others_are_refused() {
+        let model = tensors(&[("bias", &[3]), ("weight", &[3, 2])]);
+        let layout = Layout::of(&model);
+        let row = layout.flat(&model).unwrap();
+        assert_eq!((layout.numbers(), row.size()), (9, vec![9]));
+        assert_eq!(layout.tensors(&row).unwrap(), model);
+        for other in [
+            tensors(&[("bias", &[3])]),
+            tensors(&[("bias", &[3]), ("weights", &[3, 2])]),
+            tensors(&[("bias", &[1]), ("weight", &[3, 2])]),
+            tensors(&[("bias", &[3]), ("weight", &[2, 3])]),
+        ] {
+            assert!(layout.flat(&other).unwrap_err().message.contains("other tensors"));
+        }
     }
 }

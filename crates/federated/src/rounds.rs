@@ -8,7 +8,7 @@ use aconite_core::{
 };
 use tch::{Kind, Tensor};
 
-use crate::clients::Rows;
+use crate::clients::Holding;
 use crate::server::{Server, check_rule};
 use crate::{Common, Layout, Local, Partition, Sees};
 
@@ -192,11 +192,11 @@ impl Federation<'_> {
         let attacking: Vec<bool> =
             clients.iter().map(|&client| malicious[client] && self.common.attacked(round)).collect();
         let of = |(&client, &bad): (&usize, &bool)| match poisoned[client].as_ref().filter(|_| bad) {
-            Some(poisoned) => Rows::All(poisoned),
-            None => Rows::Some(self.data, &parts[client]),
+            Some(poisoned) => Holding::Whole(poisoned),
+            None => Holding::Part(self.data, &parts[client]),
         };
-        let rows: Vec<_> = clients.iter().zip(&attacking).map(of).collect();
-        let matrix = self.updates(server, &clients, &rows, round, seed)?;
+        let holdings: Vec<_> = clients.iter().zip(&attacking).map(of).collect();
+        let matrix = self.updates(server, &clients, &holdings, round, seed)?;
         self.falsify(&matrix, &attacking, server, seed)?;
         let weights = self.aggregate(&matrix, &clients, round, server, seed)?;
         Ok(Round { round, clients, attacking, weights, seconds: begun.elapsed().as_secs_f64() })

@@ -4,7 +4,7 @@ use aconite_aggregation::mix;
 use aconite_core::{Aggregator, Error, Mixing, NamedTensors, Reader, Reading, Result, Seed, Updates};
 use tch::{Kind, Tensor, no_grad};
 
-use crate::clients::Rows;
+use crate::clients::Holding;
 use crate::{Common, Federation, Layout, Snapshot};
 
 /// The server's side between rounds.
@@ -81,7 +81,7 @@ impl Federation<'_> {
             (Some(_), Some(samples)) => {
                 let global = server.layout.tensors(&server.weights)?;
                 let seed = seed.derive("root");
-                let own = self.drawn(Rows::All(samples), seed)?;
+                let own = self.drawn(Holding::Whole(samples), seed)?;
                 let own = self.trained(&global, &own, round, seed)?;
                 Some(server.layout.flat(&own)?.f_sub(&server.weights)?)
             }

@@ -65,7 +65,7 @@ impl Params {
         Self { source: Source::Stack(sources), named: Vec::new() }
     }
 
-    /// What a stack holds, network by network. The tensors share memory with the stack.
+    /// What a stack holds, network by network; what is no stack holds one. The tensors of a stack share memory with it.
     pub fn unstacked(&self) -> Vec<NamedTensors> {
         let Source::Stack(sources) = &self.source else { return vec![self.tensors()] };
         let mut networks: Vec<NamedTensors> = sources.iter().map(|_| NamedTensors::new()).collect();

@@ -103,7 +103,7 @@ pub(crate) fn passes(federation: &Federated, info: &Info, test_rows: usize, trai
     let common = &federation.common;
     let batch = train["batch_size"].as_u64().unwrap_or(1) as usize;
     let rows = federation.local.rows(info.total() / common.clients.max(1), batch);
-    let trained = 3.0 * (common.present() * rows * federation.local.epochs()) as f64;
+    let trained = 3.0 * common.present() as f64 * rows as f64 * federation.local.epochs() as f64;
     // Untouched and triggered inputs.
     let looks = (common.rounds / common.evaluate_every.max(1)) as f64 + 1.0;
     common.rounds as f64 * trained + looks * 2.0 * test_rows as f64

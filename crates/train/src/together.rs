@@ -17,8 +17,8 @@ use crate::{Precision, SgdLearner};
 /// half the time with 7,850 weights (`linear`) and with 25,450 (`mlp` of 32), and the same with 235,146 (`mlp`).
 const WEIGHTS: f64 = 1e5;
 
-/// Numbers that a step of a stack goes through, weights and inputs: of 0.4, 1, 2, 4 and 16 million, this was the fastest
-/// on one thread and none was faster on two.
+/// Numbers that a step of a stack goes through, weights and inputs. Of 0.4, 1 and 4 million this was the fastest on one
+/// thread; on two, none of 0.4, 2, 4 and 16 million was faster.
 const NUMBERS: usize = 1 << 20;
 
 /// Whether a learner's trainings on such data are faster together.
@@ -28,8 +28,8 @@ pub(crate) fn is_faster(learner: &SgdLearner, info: &Info) -> bool {
     learner.net.stacks() && fits && learner.work(info).weights <= WEIGHTS
 }
 
-/// The trainings `fits` of a learner for which [`is_faster`], those whose steps have equal shapes in stacks. One that fails in
-/// company is tried in a stack of its own, for its own error.
+/// The trainings `fits` of a learner for which [`is_faster`]: those whose steps have equal shapes in stacks. If one fails,
+/// each of its stack is tried in a stack of its own, so that the others succeed and it gets its own error.
 pub(crate) fn fit(
     learner: &SgdLearner,
     fits: &[(Dataset, Seed)],
