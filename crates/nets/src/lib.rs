@@ -79,8 +79,8 @@ pub trait Net: Debug + Send + Sync {
     }
 
     /// Whether the network may be built on [`Params::stacked`] weights of K networks. It then takes rows K×B×D, f32, B a
-    /// multiple of [`ALIGNED`], and gives logits K×B×C; a network of a stack computes what it would alone, up to rounding, and to
-    /// the last bit the same wherever in whatever stack it is. It draws nothing when it computes.
+    /// multiple of [`ALIGNED`], and gives logits K×B×C. Up to rounding, each computes what it would alone; to the last
+    /// bit, it computes the same wherever in whatever stack of two or more it is. It draws nothing when it computes.
     fn stacks(&self) -> bool {
         false
     }

@@ -7,7 +7,6 @@ use aconite_core::{
     Part, Plain, Result, RowKind, Seed, Shape, Steps, Work, fit_each, shared,
 };
 use aconite_nets::{Net, Params};
-use rand_chacha::ChaCha8Rng;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::optim::Optimizer;
@@ -90,9 +89,8 @@ impl SgdLearner {
             };
             let weights = model.weights().into_iter().filter(|(name, _)| head.contains(name)).collect();
             let order = Order::of(features.len(), settings.batch_size, seed);
-            let draws = seed.derive("augment").rng();
             self.descend(
-                Descent { settings, rows: &features, order, weights, feed, draws, seams, pass: &pass },
+                Descent { settings, rows: &features, order, weights, feed, seams, pass: &pass },
                 watch,
             )?;
             return Ok(model);
@@ -108,11 +106,7 @@ impl SgdLearner {
         };
         let weights = params.named_trainable();
         let order = Order::of(rows.len(), settings.batch_size, seed);
-        let draws = seed.derive("augment").rng();
-        self.descend(
-            Descent { settings, rows: &rows, order, weights, feed, draws, seams, pass: &pass },
-            watch,
-        )?;
+        self.descend(Descent { settings, rows: &rows, order, weights, feed, seams, pass: &pass }, watch)?;
         Ok(NetModel::new(network, params, self.train.precision).reading(vocabulary))
     }
 
@@ -175,12 +169,14 @@ impl SgdLearner {
 
     /// The loop.
     pub(crate) fn descend(&self, descent: Descent<'_>, watch: &mut dyn Observer) -> Result<()> {
-        let Descent { settings, rows: resident, order, weights, feed, mut draws, seams, pass } = descent;
+        let Descent { settings, rows: resident, order, weights, feed, seams, pass } = descent;
         let mut stepper =
             self.optimizer.start(weights.iter().map(|(_, weight)| weight.shallow_clone()).collect());
         let mode = self.mode();
         let per_epoch = order.per_epoch();
         let total = settings.epochs * per_epoch;
+        // Those of one training: a stack of several does not augment.
+        let mut draws = order.seed().derive("augment").rng();
         let mut step = 0;
         for epoch in 0..settings.epochs {
             seams.epoch(epoch);
@@ -228,8 +224,6 @@ pub(crate) struct Descent<'a> {
     pub order: Order,
     pub weights: Vec<(String, Tensor)>,
     pub feed: Option<&'a dyn Feed>,
-    /// What augmentation draws from.
-    pub draws: ChaCha8Rng,
     pub seams: &'a mut dyn Steps,
     /// From a batch to its logits.
     pub pass: &'a dyn Fn(&mut dyn Steps, &Tensor, Mode) -> Tensor,

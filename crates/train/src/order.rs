@@ -25,6 +25,11 @@ impl Order {
         Self { members: vec![(0..rows, seed)], batch_size, filled: None }
     }
 
+    /// The seed of the first training.
+    pub fn seed(&self) -> Seed {
+        self.members.first().map_or(Seed(0), |(_, seed)| *seed)
+    }
+
     /// Steps in an epoch: as many as the training with most rows needs.
     pub fn per_epoch(&self) -> usize {
         let most = self.members.iter().map(|(rows, _)| rows.len()).max();

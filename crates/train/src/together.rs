@@ -119,7 +119,6 @@ fn fit_stack(
         rows: &rows,
         weights: params.named_trainable(),
         feed: None,
-        draws: Seed(0).rng(),
         seams: &mut Stack { count },
         pass: &pass,
     };
